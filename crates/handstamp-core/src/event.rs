@@ -1,0 +1,275 @@
+//! One line of the audit log, and the chain that seals the lines.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::id::{EventId, SessionId, Subject};
+use crate::record::Client;
+use crate::time::Timestamp;
+
+/// What an event tells of.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum Action {
+    /// A session began.
+    SessionStarted,
+    /// A guest session began.
+    GuestStarted,
+    /// A guest became a user and kept what they had.
+    GuestUpgraded,
+    /// A refresh token was exchanged.
+    SessionRefreshed,
+    /// A session got a new token by privilege change, age or key.
+    SessionRotated,
+    /// A session ended; the reason is in the details.
+    SessionEnded,
+    /// A session was set aside.
+    SessionSuspended,
+    /// A session was taken back.
+    SessionResumed,
+    /// Somebody failed to sign in.
+    SignInFailed,
+    /// A superseded token came back.
+    RefreshReused,
+    /// A fresh factor was checked.
+    StepUp,
+    /// An operator named the roles of a subject.
+    RolesChanged,
+    /// A subject was disabled.
+    SubjectDisabled,
+    /// A subject was enabled again.
+    SubjectEnabled,
+    /// Personal parts of a subject's events were removed.
+    SubjectErased,
+    /// Every session of a subject, but perhaps one, was ended at once.
+    SubjectEnded,
+    /// Every session of the deployment was ended at once.
+    DeploymentEnded,
+    /// A subject was seen on a device for the first time.
+    DeviceNew,
+    /// A risk rule spoke: `risk.` and its name.
+    Risk(Arc<str>),
+    /// An operator acted: `admin.` and what they did.
+    Admin(Arc<str>),
+}
+
+const NAMES: [(&str, Action); 18] = [
+    ("session.started", Action::SessionStarted),
+    ("guest.started", Action::GuestStarted),
+    ("guest.upgraded", Action::GuestUpgraded),
+    ("session.refreshed", Action::SessionRefreshed),
+    ("session.rotated", Action::SessionRotated),
+    ("session.ended", Action::SessionEnded),
+    ("session.suspended", Action::SessionSuspended),
+    ("session.resumed", Action::SessionResumed),
+    ("sign_in.failed", Action::SignInFailed),
+    ("refresh.reused", Action::RefreshReused),
+    ("step_up", Action::StepUp),
+    ("roles.changed", Action::RolesChanged),
+    ("subject.disabled", Action::SubjectDisabled),
+    ("subject.enabled", Action::SubjectEnabled),
+    ("subject.erased", Action::SubjectErased),
+    ("subject.ended", Action::SubjectEnded),
+    ("deployment.ended", Action::DeploymentEnded),
+    ("device.new", Action::DeviceNew),
+];
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Risk(name) => write!(f, "risk.{name}"),
+            Self::Admin(name) => write!(f, "admin.{name}"),
+            named => NAMES
+                .iter()
+                .find(|(_, action)| action == named)
+                .map_or(Ok(()), |(name, _)| f.write_str(name)),
+        }
+    }
+}
+
+/// The text names no action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of an action")]
+pub struct ParseActionError;
+
+impl FromStr for Action {
+    type Err = ParseActionError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(name) = text.strip_prefix("risk.") {
+            return Ok(Self::Risk(name.into()));
+        }
+        if let Some(name) = text.strip_prefix("admin.") {
+            return Ok(Self::Admin(name.into()));
+        }
+        let named = NAMES.iter().find(|(name, _)| *name == text);
+        named.map(|(_, action)| action.clone()).ok_or(ParseActionError)
+    }
+}
+
+impl Serialize for Action {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The part of an event that can be erased without breaking the chain.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Personal {
+    /// Address, user agent, device, location.
+    #[serde(flatten)]
+    pub client: Client,
+    /// Keyed hash of what was typed as a name at a failed sign-in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<Arc<str>>,
+}
+
+/// One line of the audit log.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// Names the event.
+    pub id: EventId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// Whose chain it stands in. The store sets it.
+    pub writer: u32,
+    /// Where in that chain, from 1 without gaps. The store sets it.
+    pub number: u64,
+    /// What happened.
+    pub action: Action,
+    /// Whom it concerns; may be unknown.
+    pub subject: Option<Subject>,
+    /// Which session it concerns.
+    pub session: Option<SessionId>,
+    /// Who did it: a subject, an operator's name, or nobody.
+    pub actor: Option<Arc<str>>,
+    /// Whether what was tried came about.
+    pub is_success: bool,
+    /// What went wrong, as a code.
+    pub error: Option<Arc<str>>,
+    /// What else is worth knowing; never a secret, never personal.
+    pub details: serde_json::Map<String, Value>,
+    /// Personal part; `None` once erased.
+    pub personal: Option<Personal>,
+    /// 16 random bytes that keep the personal part from being guessed from its hash.
+    pub salt: [u8; 16],
+    /// SHA-256 of salt and personal part; stays when the part is erased.
+    pub personal_hash: [u8; 32],
+}
+
+impl Event {
+    /// An event of `action` at `at`. `salt` is 16 fresh random bytes.
+    pub fn new(id: EventId, at: Timestamp, action: Action, salt: [u8; 16]) -> Self {
+        let mut event = Self {
+            id,
+            at,
+            writer: 0,
+            number: 0,
+            action,
+            subject: None,
+            session: None,
+            actor: None,
+            is_success: true,
+            error: None,
+            details: serde_json::Map::new(),
+            personal: None,
+            salt,
+            personal_hash: [0; 32],
+        };
+        event.set_personal(Personal::default());
+        event
+    }
+
+    /// Puts the personal part in, with its hash.
+    pub fn set_personal(&mut self, personal: Personal) {
+        self.personal_hash = Self::hash_personal(&self.salt, &personal);
+        self.personal = Some(personal);
+    }
+
+    /// Whether the personal part, if still there, is the one that was hashed.
+    pub fn is_personal_intact(&self) -> bool {
+        self.personal
+            .as_ref()
+            .is_none_or(|personal| Self::hash_personal(&self.salt, personal) == self.personal_hash)
+    }
+
+    fn hash_personal(salt: &[u8; 16], personal: &Personal) -> [u8; 32] {
+        let json = serde_json::to_vec(personal).unwrap_or_default();
+        Sha256::new().chain_update(salt).chain_update(json).finalize().into()
+    }
+
+    /// What the chain seals: SHA-256 over every field, each with its length before it, and the
+    /// hash of the personal part in the place of that part.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        let details = serde_json::to_vec(&self.details).unwrap_or_default();
+        let action = self.action.to_string();
+        let fields: [Option<&[u8]>; 12] = [
+            Some(self.id.as_bytes()),
+            Some(&self.at.as_millis().to_be_bytes()),
+            Some(&self.writer.to_be_bytes()),
+            Some(&self.number.to_be_bytes()),
+            Some(action.as_bytes()),
+            self.subject.as_ref().map(|subject| subject.as_str().as_bytes()),
+            self.session.as_ref().map(|session| &session.as_bytes()[..]),
+            self.actor.as_deref().map(str::as_bytes),
+            Some(&[u8::from(self.is_success)]),
+            self.error.as_deref().map(str::as_bytes),
+            Some(&details),
+            Some(&self.personal_hash),
+        ];
+        for field in fields {
+            let Some(bytes) = field else {
+                hash.update([0]);
+                continue;
+            };
+            hash.update([1]);
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        }
+        hash.finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_reads_back_from_its_name() {
+        for (name, action) in NAMES {
+            assert_eq!(action.to_string(), name);
+            assert_eq!(name.parse::<Action>().unwrap(), action);
+        }
+        assert_eq!("risk.new_country".parse(), Ok(Action::Risk("new_country".into())));
+        assert_eq!("session.dreamt".parse::<Action>(), Err(ParseActionError));
+    }
+
+    #[test]
+    fn erasing_the_personal_part_keeps_the_digest_and_changing_it_shows() {
+        let mut event = Event::new(
+            EventId::from_bytes([1; 16]),
+            Timestamp::from_millis(5),
+            Action::SessionStarted,
+            [9; 16],
+        );
+        let personal = Personal { identifier: Some("x".into()), ..Personal::default() };
+        event.set_personal(personal);
+        let sealed = event.digest();
+        event.personal = None;
+        assert_eq!(event.digest(), sealed);
+        event.personal = Some(Personal { identifier: Some("y".into()), ..Personal::default() });
+        assert!(!event.is_personal_intact());
+    }
+}

@@ -1,0 +1,37 @@
+//! What a store keeps of a subject and of the whole deployment.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::Subject;
+use crate::roles::Roles;
+
+/// What a store keeps of a subject. A session is live only while its subject's head allows it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Head {
+    /// Whose head this is.
+    pub subject: Subject,
+    /// Counts changes of epoch, flag and roles. A subject without a stored head has version 0.
+    pub version: u64,
+    /// Sessions of an earlier epoch are dead.
+    pub epoch: u64,
+    /// No session of a disabled subject is live, and none begins.
+    pub is_disabled: bool,
+    /// Narrows the roles of every session; `None` leaves them as they are.
+    pub roles: Option<Roles>,
+    /// How many records of the current epoch have not ended.
+    pub live: u32,
+}
+
+impl Head {
+    /// The head of a subject of whom nothing is stored yet.
+    pub const fn new(subject: Subject) -> Self {
+        Self { subject, version: 0, epoch: 0, is_disabled: false, roles: None, live: 0 }
+    }
+}
+
+/// What a store keeps of the whole deployment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Deployment {
+    /// Sessions of an earlier epoch are dead.
+    pub epoch: u64,
+}
