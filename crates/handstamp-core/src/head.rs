@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::Subject;
+use crate::record::Ended;
 use crate::roles::Roles;
 
 /// What a store keeps of a subject. A session is live only while its subject's head allows it.
@@ -20,12 +21,24 @@ pub struct Head {
     pub roles: Option<Roles>,
     /// How many records of the current epoch have not ended.
     pub live: u32,
+    /// Why, when and by whom the epoch last moved: what the sessions of the epoch before it
+    /// answer until their tombstones follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Ended>,
 }
 
 impl Head {
     /// The head of a subject of whom nothing is stored yet.
     pub const fn new(subject: Subject) -> Self {
-        Self { subject, version: 0, epoch: 0, is_disabled: false, roles: None, live: 0 }
+        Self {
+            subject,
+            version: 0,
+            epoch: 0,
+            is_disabled: false,
+            roles: None,
+            live: 0,
+            moved: None,
+        }
     }
 }
 

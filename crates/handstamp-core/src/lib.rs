@@ -18,3 +18,4 @@ pub mod record;
 pub mod roles;
 pub mod store;
 pub mod time;
+pub mod token;

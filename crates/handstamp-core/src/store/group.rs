@@ -4,7 +4,7 @@ use crate::chain::Sealer;
 use crate::event::Event;
 use crate::head::Head;
 use crate::id::{ChangeId, Subject};
-use crate::record::Record;
+use crate::record::{Ended, Record};
 use crate::roles::Roles;
 use crate::store::Loaded;
 
@@ -92,8 +92,9 @@ pub enum HeadTarget {
 pub struct HeadChange {
     /// Whose.
     pub target: HeadTarget,
-    /// Move the epoch on: every earlier session is dead.
-    pub bump_epoch: bool,
+    /// Move the epoch on, for this reason: every earlier session is dead. The head keeps it as
+    /// [`Head::moved`].
+    pub bump_epoch: Option<Ended>,
     /// Set the flag.
     pub disabled: Option<bool>,
     /// Set what narrows the roles; `Some(None)` takes the narrowing away.
@@ -103,7 +104,7 @@ pub struct HeadChange {
 impl HeadChange {
     /// A change of `target`'s head that changes nothing yet.
     pub const fn of(target: HeadTarget) -> Self {
-        Self { target, bump_epoch: false, disabled: None, roles: None }
+        Self { target, bump_epoch: None, disabled: None, roles: None }
     }
 }
 
