@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hkdf::Hkdf;
@@ -109,6 +110,8 @@ pub struct KeyRing {
 
 struct Inner {
     path: Option<PathBuf>,
+    /// The id of the active key, for the hot path.
+    active: AtomicU8,
     keys: RwLock<Arc<Vec<Arc<RootKey>>>>,
 }
 
@@ -243,7 +246,8 @@ impl KeyRing {
     }
 
     fn from_keys(path: Option<PathBuf>, keys: Vec<Arc<RootKey>>) -> Self {
-        Self { inner: Arc::new(Inner { path, keys: RwLock::new(Arc::new(keys)) }) }
+        let active = AtomicU8::new(active_of(&keys).id);
+        Self { inner: Arc::new(Inner { path, active, keys: RwLock::new(Arc::new(keys)) }) }
     }
 
     fn all(&self) -> Arc<Vec<Arc<RootKey>>> {
@@ -252,10 +256,12 @@ impl KeyRing {
 
     /// The key that makes new tokens.
     pub fn active(&self) -> Arc<RootKey> {
-        let keys = self.all();
-        let active = keys.iter().find(|key| key.state == KeyState::Active);
-        // Parsing and every change keep exactly one key active; the first is a total fallback.
-        Arc::clone(active.unwrap_or(&keys[0]))
+        Arc::clone(active_of(&self.all()))
+    }
+
+    /// The id of the key that makes new tokens.
+    pub fn active_id(&self) -> u8 {
+        self.inner.active.load(Ordering::Acquire)
     }
 
     /// The key with this id, unless it is retired.
@@ -324,6 +330,7 @@ impl KeyRing {
             file::replace(path, text.as_bytes())
                 .map_err(|source| KeyRingError::Io { path: path.clone(), source })?;
         }
+        self.inner.active.store(active_of(&keys).id, Ordering::Release);
         *held = Arc::new(keys);
         Ok(answer)
     }
@@ -338,6 +345,11 @@ impl KeyRing {
     pub fn to_json(&self) -> Result<Zeroizing<String>, KeyRingError> {
         to_json(&self.all())
     }
+}
+
+/// Parsing and every change keep exactly one key active; the first is a total fallback.
+fn active_of(keys: &[Arc<RootKey>]) -> &Arc<RootKey> {
+    keys.iter().find(|key| key.state == KeyState::Active).unwrap_or(&keys[0])
 }
 
 fn to_json(keys: &[Arc<RootKey>]) -> Result<Zeroizing<String>, KeyRingError> {

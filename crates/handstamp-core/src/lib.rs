@@ -4,18 +4,43 @@
 //! No HTTP, no SQL, and no clock of its own. Applications depend on `handstamp`, which re-exports
 //! this crate.
 
+mod cache;
 pub mod chain;
+mod commit;
+pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod csrf;
 pub mod data;
+mod delta;
 mod encoding;
+mod engine;
+pub mod error;
 pub mod event;
 pub mod head;
 pub mod id;
 pub mod key;
+mod manager;
+pub mod policy;
 pub mod random;
 pub mod record;
 pub mod roles;
+mod session;
+pub mod sign_in;
 pub mod store;
 pub mod time;
 pub mod token;
+mod touch;
+pub mod verdict;
+mod watch;
+
+pub use config::SessionConfig;
+pub use engine::{Cleaned, RefreshCase, Refreshed};
+pub use error::{Refused, SessionError};
+pub use id::{SessionId, Subject};
+pub use key::KeyRing;
+pub use manager::{Begun, SessionManager, SessionManagerBuilder};
+pub use session::{
+    CommitFuture, CookieAction, CookieValue, Ending, Finish, Outgoing, Presented, Session,
+};
+pub use sign_in::SignIn;

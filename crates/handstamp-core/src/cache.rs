@@ -1,0 +1,336 @@
+//! The near cache: records and heads in use, in process memory, bounded by weight, written through.
+//!
+//! An entry is an immutable snapshot. Two rules keep it true: what a commit leaves behind is put
+//! here before the commit is acknowledged, and a **fill** (a load on a miss) that raced such a
+//! commit is thrown away and loaded again.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache as Quick;
+
+use crate::head::{Deployment, Head};
+use crate::id::{IdBuildHasher, SessionId, Subject};
+use crate::key::KeyRing;
+use crate::policy::LastSeen;
+use crate::record::Record;
+use crate::time::Timestamp;
+use crate::token::Token;
+
+/// A subject's head as this process knows it: one cell per subject, shared by all its sessions.
+#[derive(Debug)]
+pub(crate) struct HeadCell(RwLock<Arc<Head>>);
+
+impl HeadCell {
+    pub(crate) fn get(&self) -> Arc<Head> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes `head` over unless a later one is known.
+    fn learn(&self, head: &Head) {
+        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if head.version >= held.version {
+            *held = Arc::new(head.clone());
+        }
+    }
+}
+
+/// The last activity of a session, as seen by this process.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    at: AtomicI64,
+    is_exact: AtomicBool,
+    /// What the store has been told, or will be with the next flush.
+    told: AtomicI64,
+    /// When somebody was last alarmed about this session.
+    alarmed: AtomicI64,
+}
+
+/// How long after one alarm about a session the next is told: 1 minute.
+const ALARM_PAUSE: i64 = 60_000;
+
+impl Activity {
+    fn new(at: Timestamp, is_exact: bool) -> Arc<Self> {
+        let at = at.as_millis();
+        Arc::new(Self {
+            at: at.into(),
+            is_exact: is_exact.into(),
+            told: at.into(),
+            alarmed: 0.into(),
+        })
+    }
+
+    pub(crate) fn last_seen(&self) -> LastSeen {
+        LastSeen {
+            at: Timestamp::from_millis(self.at.load(Ordering::Relaxed)),
+            is_exact: self.is_exact.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether an alarm is due: one who holds an old token must not fill the log.
+    pub(crate) fn may_alarm(&self, now: Timestamp) -> bool {
+        let (now, last) = (now.as_millis(), self.alarmed.load(Ordering::Relaxed));
+        (last == 0 || now - last >= ALARM_PAUSE)
+            && self
+                .alarmed
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Notes activity; answers whether it has moved so far that the store should hear of it.
+    pub(crate) fn note(&self, now: Timestamp, interval: std::time::Duration) -> bool {
+        let now_millis = now.as_millis();
+        self.at.fetch_max(now_millis, Ordering::Relaxed);
+        self.is_exact.store(true, Ordering::Relaxed);
+        let told = self.told.load(Ordering::Relaxed);
+        let has_moved = now.since(Timestamp::from_millis(told)) >= interval && now_millis > told;
+        has_moved
+            && self
+                .told
+                .compare_exchange(told, now_millis, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+/// A session in use: its record, its head, its activity, and the token that is current, so that a
+/// hit costs a comparison and no HMAC.
+#[derive(Debug)]
+pub(crate) struct Cached {
+    pub(crate) record: Arc<Record>,
+    pub(crate) head: Option<Arc<HeadCell>>,
+    pub(crate) activity: Arc<Activity>,
+    token: Option<Token>,
+}
+
+impl Cached {
+    /// The token that is current; `None` when its key has been retired.
+    pub(crate) const fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
+    /// Whether `presented` is the current token.
+    pub(crate) fn is_current(&self, presented: &Token) -> bool {
+        self.token.as_ref().is_some_and(|token| token.is_same(presented))
+    }
+
+    pub(crate) fn head(&self) -> Option<Arc<Head>> {
+        self.head.as_ref().map(|cell| cell.get())
+    }
+}
+
+#[derive(Clone, Debug)]
+struct ByBytes;
+
+impl Weighter<SessionId, Arc<Cached>> for ByBytes {
+    fn weight(&self, _: &SessionId, cached: &Arc<Cached>) -> u64 {
+        weight(&cached.record)
+    }
+}
+
+/// Bytes that a cached session takes, by reckoning.
+fn weight(record: &Record) -> u64 {
+    let texts = [&record.client.user_agent, &record.client.device, &record.profile.name];
+    let texts: usize = texts.iter().filter_map(|text| text.as_ref()).map(|text| text.len()).sum();
+    let flash: usize = record.flash.iter().map(|flash| flash.value.len() + 64).sum();
+    let data = record.data.weight() + record.data.len() * 96;
+    let fixed = size_of::<Record>() + size_of::<Cached>() + size_of::<Activity>() + 64;
+    (fixed + texts + flash + data) as u64
+}
+
+/// What is being loaded now, and whether it has become stale on the way.
+type Fills = HashMap<(SessionId, u64), bool, IdBuildHasher>;
+
+/// Records and heads in use.
+pub(crate) struct Cache {
+    entries: Quick<SessionId, Arc<Cached>, ByBytes, IdBuildHasher>,
+    heads: Mutex<HashMap<Subject, Weak<HeadCell>>>,
+    fills: Mutex<Fills>,
+    next_fill: AtomicU64,
+    deployment: AtomicU64,
+    keys: KeyRing,
+}
+
+/// A load that is under way.
+#[derive(Debug)]
+pub(crate) struct Fill(SessionId, u64);
+
+impl Cache {
+    pub(crate) fn new(bytes: u64, keys: KeyRing) -> Self {
+        let items = usize::try_from(bytes / 1024).unwrap_or(1 << 20).max(16);
+        Self {
+            entries: Quick::with(
+                items,
+                bytes,
+                ByBytes,
+                IdBuildHasher::default(),
+                quick_cache::sync::DefaultLifecycle::default(),
+            ),
+            heads: Mutex::default(),
+            fills: Mutex::default(),
+            next_fill: AtomicU64::new(0),
+            deployment: AtomicU64::new(0),
+            keys,
+        }
+    }
+
+    pub(crate) fn get(&self, id: &SessionId) -> Option<Arc<Cached>> {
+        self.entries.get(id)
+    }
+
+    /// How many sessions are held, and how many bytes they take by reckoning.
+    pub(crate) fn usage(&self) -> (usize, u64) {
+        (self.entries.len(), self.entries.weight())
+    }
+
+    pub(crate) fn deployment(&self) -> Deployment {
+        Deployment { epoch: self.deployment.load(Ordering::Acquire) }
+    }
+
+    fn lock_fills(&self) -> MutexGuard<'_, Fills> {
+        self.fills.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Announces a load of `id`.
+    pub(crate) fn begin_fill(&self, id: SessionId) -> Fill {
+        let number = self.next_fill.fetch_add(1, Ordering::Relaxed);
+        self.lock_fills().insert((id, number), false);
+        Fill(id, number)
+    }
+
+    /// Takes what a load brought; `None` when a commit overtook it, so it must be loaded again.
+    pub(crate) fn end_fill(
+        &self,
+        fill: &Fill,
+        record: Record,
+        head: Option<&Head>,
+        deployment: Deployment,
+    ) -> Option<Arc<Cached>> {
+        let mut fills = self.lock_fills();
+        if fills.remove(&(fill.0, fill.1))? {
+            return None;
+        }
+        self.deployment.fetch_max(deployment.epoch, Ordering::AcqRel);
+        let cached = self.snapshot(Arc::new(record), head, false);
+        self.entries.insert(fill.0, Arc::clone(&cached));
+        Some(cached)
+    }
+
+    /// Forgets a load that brought nothing.
+    pub(crate) fn drop_fill(&self, fill: &Fill) {
+        self.lock_fills().remove(&(fill.0, fill.1));
+    }
+
+    /// Takes the record that a commit left behind. Loads under way for it are stale.
+    pub(crate) fn put(&self, record: Record, head: Option<&Head>, is_new: bool) -> Arc<Cached> {
+        let mut fills = self.lock_fills();
+        let id = record.id;
+        for (_, is_stale) in fills.iter_mut().filter(|((filling, _), _)| *filling == id) {
+            *is_stale = true;
+        }
+        let cached = self.snapshot(Arc::new(record), head, is_new);
+        // A tombstone takes no place of its own: it replaces what is held, or is not kept.
+        if !cached.record.is_tombstone() || self.entries.get(&id).is_some() {
+            self.entries.insert(id, Arc::clone(&cached));
+        }
+        cached
+    }
+
+    /// Takes a head that a commit left behind. Every load under way is stale, whoever it is for.
+    pub(crate) fn put_head(&self, head: &Head) {
+        let mut fills = self.lock_fills();
+        fills.values_mut().for_each(|is_stale| *is_stale = true);
+        self.cell(head);
+    }
+
+    /// Takes the deployment's epoch that a commit left behind.
+    pub(crate) fn put_deployment(&self, deployment: Deployment) {
+        let mut fills = self.lock_fills();
+        fills.values_mut().for_each(|is_stale| *is_stale = true);
+        self.deployment.fetch_max(deployment.epoch, Ordering::AcqRel);
+    }
+
+    /// Forgets a session: the next look loads it. Loads under way are stale.
+    pub(crate) fn forget(&self, id: &SessionId) {
+        let mut fills = self.lock_fills();
+        for (_, is_stale) in fills.iter_mut().filter(|((filling, _), _)| filling == id) {
+            *is_stale = true;
+        }
+        self.entries.remove(id);
+    }
+
+    /// Forgets everything: nothing held is known to be true.
+    pub(crate) fn forget_all(&self) {
+        let mut fills = self.lock_fills();
+        fills.values_mut().for_each(|is_stale| *is_stale = true);
+        self.entries.clear();
+    }
+
+    fn snapshot(&self, record: Arc<Record>, head: Option<&Head>, is_new: bool) -> Arc<Cached> {
+        let before = self.entries.peek(&record.id);
+        let activity = match &before {
+            Some(before) => Arc::clone(&before.activity),
+            None => Activity::new(record.last_seen, is_new),
+        };
+        activity.at.fetch_max(record.last_seen.as_millis(), Ordering::Relaxed);
+        let token = self.token(before.as_deref(), &record);
+        let head = head.map(|head| self.cell(head));
+        let head = head.or_else(|| before.and_then(|before| before.head.clone()));
+        Arc::new(Cached { record, head, activity, token })
+    }
+
+    /// The current token of `record`: that of the snapshot before, if it has not changed.
+    fn token(&self, before: Option<&Cached>, record: &Record) -> Option<Token> {
+        if record.is_tombstone() {
+            return None;
+        }
+        let is_unchanged = |before: &&Cached| {
+            let (old, new) = (&before.record.lineage, &record.lineage);
+            old.generation == new.generation && old.key_id == new.key_id && old.salt == new.salt
+        };
+        if let Some(before) = before.filter(is_unchanged) {
+            return before.token.clone();
+        }
+        let key = self.keys.find(record.lineage.key_id)?;
+        Some(Token::current(&key, &record.id, record.transport, &record.lineage))
+    }
+
+    /// The one cell of a subject, made if nobody holds it.
+    fn cell(&self, head: &Head) -> Arc<HeadCell> {
+        let mut heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cell) = heads.get(&head.subject).and_then(Weak::upgrade) {
+            cell.learn(head);
+            return cell;
+        }
+        let cell = Arc::new(HeadCell(RwLock::new(Arc::new(head.clone()))));
+        heads.insert(head.subject.clone(), Arc::downgrade(&cell));
+        if heads.len() > 64 && heads.len().is_power_of_two() {
+            heads.retain(|_, cell| cell.strong_count() > 0);
+        }
+        cell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn activity_is_told_once_it_has_moved_by_the_interval() {
+        let activity = Activity::new(Timestamp::from_millis(0), true);
+        let interval = Duration::from_secs(60);
+        assert!(!activity.note(Timestamp::from_millis(59_999), interval));
+        assert!(activity.note(Timestamp::from_millis(60_000), interval));
+        assert!(!activity.note(Timestamp::from_millis(60_001), interval));
+        assert_eq!(activity.last_seen().at, Timestamp::from_millis(60_001));
+    }
+
+    #[test]
+    fn activity_never_moves_back() {
+        let activity = Activity::new(Timestamp::from_millis(5_000), false);
+        activity.note(Timestamp::from_millis(1_000), Duration::ZERO);
+        assert_eq!(activity.last_seen().at, Timestamp::from_millis(5_000));
+    }
+}

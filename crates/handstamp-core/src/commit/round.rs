@@ -1,0 +1,310 @@
+//! One round of the committer: load what is needed, plan, commit, take in what came of it.
+
+use std::sync::Arc;
+
+use super::draft::Draft;
+use super::inquiry::{Came, inquire};
+use super::job::{Committed, Job};
+use super::plan::{ChangeIds, Grouped, Plan, Unchanged, Waiters};
+use super::{Parts, TRIES, Waiting};
+use crate::cache::Cached;
+use crate::error::SessionError;
+use crate::head::Deployment;
+use crate::id::SessionId;
+use crate::record::Record;
+use crate::store::{
+    Applied, Batch, Found, Group, HeadTarget, Outcome, RecordChange, Refusal, StoreError,
+};
+
+/// Runs one round; answers the jobs that must be tried again, oldest first.
+pub(super) async fn run(parts: &Parts, jobs: Vec<Waiting>) -> Vec<Waiting> {
+    let ids = match ChangeIds::draw(&*parts.rng) {
+        Ok(ids) => ids,
+        Err(error) => {
+            jobs.into_iter().for_each(|waiting| waiting.job.fail(error.into()));
+            return Vec::new();
+        }
+    };
+    let (jobs, drafts) = load(parts, jobs).await;
+    let mut plan = Plan::new(drafts);
+    for waiting in jobs {
+        plan.add(waiting);
+    }
+    let mut again = Again { waiting: std::mem::take(&mut plan.deferred) };
+    plan.stale.iter().for_each(|id| parts.cache.forget(id));
+    let tells = std::mem::take(&mut plan.tells);
+    let grouped = plan.into_groups(ids);
+    commit(parts, grouped, &mut again).await;
+    tell(parts, tells).await;
+    again.waiting
+}
+
+/// Jobs for the next round.
+struct Again {
+    waiting: Vec<Waiting>,
+}
+
+impl Again {
+    /// Tries a job once more, unless it has been tried too often.
+    fn retry(&mut self, mut waiting: Waiting) {
+        waiting.tries += 1;
+        if waiting.tries < TRIES {
+            self.waiting.push(waiting);
+        } else {
+            let busy = "other writers were faster every time";
+            waiting.job.fail(SessionError::Unavailable(busy.into()));
+        }
+    }
+}
+
+/// Gathers the latest records that the jobs need; fails the jobs whose records cannot be had.
+async fn load<'a>(parts: &'a Parts, jobs: Vec<Waiting>) -> (Vec<Waiting>, Vec<Draft<'a>>) {
+    let mut needed: Vec<SessionId> = jobs.iter().flat_map(|waiting| waiting.job.needs()).collect();
+    needed.sort_unstable();
+    needed.dedup();
+    let (mut drafts, mut missing) = (Vec::new(), Vec::new());
+    for id in needed {
+        match parts.cache.get(&id) {
+            Some(cached) => drafts.push(draft_of(parts, &cached, false)),
+            None => missing.push(id),
+        }
+    }
+    if missing.is_empty() {
+        return (jobs, drafts);
+    }
+    let fault = match fetch(parts, &missing).await {
+        Ok((loaded, damaged)) => {
+            drafts.extend(loaded.iter().map(|cached| draft_of(parts, cached, true)));
+            Fault::Damaged(damaged)
+        }
+        Err(error) => Fault::Store(error, missing),
+    };
+    (fault.strike(jobs), drafts)
+}
+
+/// What keeps some records from being had.
+enum Fault {
+    Store(StoreError, Vec<SessionId>),
+    Damaged(Vec<(SessionId, String)>),
+}
+
+impl Fault {
+    /// Fails the jobs that need those records, keeps the others.
+    fn strike(&self, jobs: Vec<Waiting>) -> Vec<Waiting> {
+        let (hit, kept): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|waiting| self.error(&waiting.job.needs()).is_some());
+        for waiting in hit {
+            if let Some(error) = self.error(&waiting.job.needs()) {
+                waiting.job.fail(error);
+            }
+        }
+        kept
+    }
+
+    fn error(&self, needs: &[SessionId]) -> Option<SessionError> {
+        match self {
+            Self::Store(error, ids) => needs
+                .iter()
+                .any(|id| ids.contains(id))
+                .then(|| SessionError::Unavailable(error.to_string().into())),
+            Self::Damaged(ids) => {
+                let damaged = ids.iter().find(|(id, _)| needs.contains(id));
+                damaged.map(|(_, why)| SessionError::Corrupt(why.clone()))
+            }
+        }
+    }
+}
+
+type Fetched = (Vec<Arc<Cached>>, Vec<(SessionId, String)>);
+
+/// Loads records from the store. Drafts work on what was loaded even if a fill was overtaken: the
+/// store compares versions.
+async fn fetch(parts: &Parts, ids: &[SessionId]) -> Result<Fetched, StoreError> {
+    let answer = parts.store.load(ids).await?;
+    let (mut loaded, mut damaged) = (Vec::new(), Vec::new());
+    for (id, found) in ids.iter().zip(answer.found) {
+        match found {
+            Found::Record(found) => {
+                let head = found.head.as_ref();
+                loaded.push(parts.cache.put(found.record, head, false));
+            }
+            Found::Missing => {}
+            Found::Corrupt(why) => damaged.push((*id, why)),
+        }
+    }
+    parts.cache.put_deployment(answer.deployment);
+    Ok((loaded, damaged))
+}
+
+fn draft_of<'a>(parts: &'a Parts, cached: &Arc<Cached>, is_loaded: bool) -> Draft<'a> {
+    let seen = cached.activity.last_seen();
+    let mut record = Record::clone(&cached.record);
+    record.last_seen = record.last_seen.max(seen.at);
+    Draft {
+        record,
+        head: cached.head(),
+        deployment: parts.cache.deployment(),
+        seen,
+        now: parts.clock.now(),
+        is_fresh: is_loaded || !parts.store.capabilities().is_shared,
+        events: Vec::new(),
+        rng: &*parts.rng,
+    }
+}
+
+/// Commits the groups and answers all who wait for them.
+async fn commit(parts: &Parts, grouped: Grouped, again: &mut Again) {
+    let Grouped { groups, waiters, unchanged } = grouped;
+    if !groups.is_empty() {
+        let batch = Batch { groups: groups.clone(), sealer: parts.sealer.clone() };
+        let outcomes = match parts.store.commit(batch).await {
+            Err(StoreError::Unknown(cause)) => inquire(parts, &groups, &cause.to_string()).await,
+            Err(error) => groups.iter().map(|_| Came::Failed(error.to_string())).collect(),
+            Ok(outcomes) => outcomes.into_iter().map(Came::Of).collect(),
+        };
+        for ((group, waiters), came) in groups.into_iter().zip(waiters).zip(outcomes) {
+            settle(parts, group, waiters, came, again);
+        }
+    }
+    for Unchanged { record, head, waiters } in unchanged {
+        let held = parts.cache.get(&record.id);
+        let session = held.unwrap_or_else(|| parts.cache.put(record, head.as_deref(), false));
+        waiters.into_iter().for_each(|w| succeed(w.job, Some(Arc::clone(&session)), None));
+    }
+}
+
+/// Takes in what came of one group and answers those who wait for it, or has them tried again.
+fn settle(parts: &Parts, group: Group, waiters: Waiters, came: Came, again: &mut Again) {
+    let waiting = match waiters {
+        Waiters::Session(waiting) => waiting,
+        Waiters::Begin(waiting) | Waiters::Head(waiting) => vec![waiting],
+    };
+    let error = match came {
+        Came::Of(Outcome::Applied(applied)) => return applied_to(parts, group, waiting, applied),
+        Came::Of(Outcome::Refused(refusal)) => match refused(parts, &group, refusal) {
+            Some(error) => error,
+            None => return waiting.into_iter().for_each(|waiting| again.retry(waiting)),
+        },
+        Came::Of(Outcome::Conflict(found)) => {
+            parts.cache.put(found.record, found.head.as_ref(), false);
+            return waiting.into_iter().for_each(|waiting| again.retry(waiting));
+        }
+        Came::Of(Outcome::Ended(tombstone)) => {
+            let id = tombstone.id;
+            parts.cache.put(*tombstone, None, false);
+            parts.watchers.wake(&id);
+            return waiting.into_iter().for_each(|waiting| again.retry(waiting));
+        }
+        Came::Of(Outcome::Skipped) => {
+            return waiting.into_iter().for_each(|waiting| again.retry(waiting));
+        }
+        Came::Of(Outcome::Missing) => {
+            group.record.iter().for_each(|change| parts.cache.forget(&change.record().id));
+            return fail_all(waiting, || SessionError::NotFound);
+        }
+        Came::Of(Outcome::Exists) => {
+            SessionError::Unavailable("a session with that id exists".into())
+        }
+        Came::Of(Outcome::Invalid(why)) => SessionError::Refused(why),
+        Came::Failed(why) => SessionError::Unavailable(why.into()),
+        Came::Lost(why) => SessionError::Unknown(why.into()),
+    };
+    fail_all(waiting, || same(&error));
+}
+
+/// The error to answer when a head refused a group; `None` to look at the head again.
+fn refused(parts: &Parts, group: &Group, refusal: Refusal) -> Option<SessionError> {
+    match (&group.record, refusal) {
+        (Some(RecordChange::Insert { limit, .. }), Refusal::Limit) => {
+            Some(SessionError::LimitReached { limit: limit.unwrap_or_default() })
+        }
+        (Some(RecordChange::Insert { .. }), Refusal::Disabled) => {
+            Some(SessionError::SubjectDisabled)
+        }
+        (change, _) => {
+            change.iter().for_each(|change| parts.cache.forget(&change.record().id));
+            None
+        }
+    }
+}
+
+fn fail_all(waiting: Vec<Waiting>, error: impl Fn() -> SessionError) {
+    waiting.into_iter().for_each(|waiting| waiting.job.fail(error()));
+}
+
+/// The same error once more, for each of several who wait.
+fn same(error: &SessionError) -> SessionError {
+    match error {
+        SessionError::LimitReached { limit } => SessionError::LimitReached { limit: *limit },
+        SessionError::SubjectDisabled => SessionError::SubjectDisabled,
+        SessionError::Refused(why) => SessionError::Refused(why.clone()),
+        SessionError::Unknown(cause) => SessionError::Unknown(cause.to_string().into()),
+        other => SessionError::Unavailable(other.to_string().into()),
+    }
+}
+
+/// Writes an applied group through the cache, wakes who watches, then answers who waits.
+fn applied_to(parts: &Parts, group: Group, waiting: Vec<Waiting>, applied: Applied) {
+    if let Some(change) = &group.head {
+        take_head(parts, &change.target, &applied);
+    }
+    let session = group.record.map(|change| {
+        let is_new = matches!(change, RecordChange::Insert { .. });
+        let (RecordChange::Insert { record, .. } | RecordChange::Replace { record, .. }) = change;
+        let mut record = *record;
+        record.version = applied.version;
+        record.change_id = group.change_id;
+        record.epoch = applied.epoch;
+        record.deployment_epoch = applied.deployment_epoch;
+        record.last_seen = applied.last_seen;
+        let cached = parts.cache.put(record, applied.head.as_ref(), is_new);
+        if cached.record.is_tombstone() || cached.record.suspended.is_some() {
+            parts.watchers.wake(&cached.record.id);
+        }
+        cached
+    });
+    let head = applied.head.map(Arc::new);
+    for waiting in waiting {
+        succeed(waiting.job, session.clone(), head.clone());
+    }
+}
+
+fn take_head(parts: &Parts, target: &HeadTarget, applied: &Applied) {
+    match target {
+        HeadTarget::Subject(subject) => {
+            if let Some(head) = &applied.head {
+                parts.cache.put_head(head);
+            }
+            parts.watchers.wake_subject(Some(subject));
+        }
+        HeadTarget::Deployment => {
+            parts.cache.put_deployment(Deployment { epoch: applied.deployment_epoch });
+            parts.watchers.wake_subject(None);
+        }
+    }
+}
+
+fn succeed(job: Job, session: Option<Arc<Cached>>, head: Option<Arc<crate::head::Head>>) {
+    let (Job::Change { reply, .. }
+    | Job::Begin { reply, .. }
+    | Job::Head { reply, .. }
+    | Job::Tell { reply, .. }) = job;
+    // Whoever waited may have gone; what was committed stands.
+    let _ = reply.send(Ok(Committed { session, head }));
+}
+
+/// Appends events that change nothing.
+async fn tell(parts: &Parts, tells: Vec<(Vec<crate::event::Event>, super::Reply)>) {
+    if tells.is_empty() {
+        return;
+    }
+    let events = tells.iter().flat_map(|(events, _)| events.iter().cloned()).collect();
+    let appended = parts.store.append(events, &parts.sealer).await;
+    for (_, reply) in tells {
+        let answer = match &appended {
+            Ok(()) => Ok(Committed { session: None, head: None }),
+            Err(error) => Err(SessionError::Unavailable(error.to_string().into())),
+        };
+        let _ = reply.send(answer);
+    }
+}

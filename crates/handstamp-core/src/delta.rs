@@ -1,0 +1,151 @@
+//! What one request changes in a session: operations that are applied to whatever is latest, and
+//! applied again when another writer was faster.
+
+use std::sync::Arc;
+
+use crate::data::{Data, DataError, Flash, JsonText};
+use crate::error::SessionError;
+use crate::record::Record;
+
+/// Changes one value: what is there goes in, what is to be there comes out.
+pub(crate) type Change =
+    Box<dyn FnMut(Option<&JsonText>) -> Result<Option<JsonText>, DataError> + Send>;
+
+/// One change of a session's content.
+pub(crate) enum Op {
+    Set(Arc<str>, JsonText),
+    Remove(Arc<str>),
+    Clear,
+    Update(Arc<str>, Change),
+    /// Key, what must be there, what is to be there.
+    CompareAndSet(Arc<str>, Option<JsonText>, Option<JsonText>),
+    Flash(Flash),
+    TakeFlash([u8; 8]),
+    CsrfSeed([u8; 16]),
+}
+
+/// What a handler may change: everything in a record that decides nothing about who somebody is.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub(crate) struct Content {
+    pub(crate) data: Data,
+    pub(crate) flash: Vec<Flash>,
+    pub(crate) csrf_seed: [u8; 16],
+}
+
+/// The most that a session may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sizes {
+    pub(crate) value: usize,
+    pub(crate) session: usize,
+}
+
+impl Content {
+    pub(crate) fn of(record: &Record) -> Self {
+        Self { data: record.data.clone(), flash: record.flash.clone(), csrf_seed: record.csrf_seed }
+    }
+
+    pub(crate) fn put_into(self, record: &mut Record) {
+        (record.data, record.flash, record.csrf_seed) = (self.data, self.flash, self.csrf_seed);
+    }
+
+    fn weight(&self) -> usize {
+        let flash = self.flash.iter().map(|flash| flash.key.len() + flash.value.len());
+        self.data.weight() + flash.sum::<usize>()
+    }
+
+    /// Applies one operation, all or nothing.
+    pub(crate) fn apply(&mut self, op: &mut Op, sizes: Sizes) -> Result<(), SessionError> {
+        match op {
+            Op::Set(key, value) => self.put(key, Some(Arc::clone(value)), sizes)?,
+            Op::Remove(key) => {
+                self.data.remove(key);
+            }
+            Op::Clear => (self.data, self.flash) = (Data::default(), Vec::new()),
+            Op::Update(key, change) => {
+                let value = change(self.data.get(key))?;
+                self.put(key, value, sizes)?;
+            }
+            Op::CompareAndSet(key, expected, new) => {
+                if self.data.get(key) != expected.as_ref() {
+                    return Err(SessionError::Conflict);
+                }
+                self.put(key, new.clone(), sizes)?;
+            }
+            Op::Flash(flash) => self.add_flash(flash, sizes)?,
+            Op::TakeFlash(id) => self.flash.retain(|flash| flash.id != *id),
+            Op::CsrfSeed(seed) => self.csrf_seed = *seed,
+        }
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        key: &Arc<str>,
+        value: Option<JsonText>,
+        sizes: Sizes,
+    ) -> Result<(), DataError> {
+        let Some(value) = value else {
+            self.data.remove(key);
+            return Ok(());
+        };
+        let before = self.data.get(key).map_or(0, |old| key.len() + old.len());
+        let total = self.weight() - before + key.len() + value.len();
+        check(key, value.len(), sizes.value)?;
+        check(key, total, sizes.session)?;
+        self.data.insert(Arc::clone(key), value);
+        Ok(())
+    }
+
+    fn add_flash(&mut self, flash: &Flash, sizes: Sizes) -> Result<(), DataError> {
+        let total = self.weight() + flash.key.len() + flash.value.len();
+        check(&flash.key, flash.value.len(), sizes.value)?;
+        check(&flash.key, total, sizes.session)?;
+        self.flash.push(flash.clone());
+        Ok(())
+    }
+}
+
+fn check(key: &Arc<str>, size: usize, limit: usize) -> Result<(), DataError> {
+    if size <= limit {
+        Ok(())
+    } else {
+        Err(DataError::TooLarge { key: Arc::clone(key), size, limit })
+    }
+}
+
+/// The operations of one request, in the order in which they were made.
+#[derive(Default)]
+pub(crate) struct Delta(Vec<Op>);
+
+impl Delta {
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, op: Op) {
+        self.0.push(op);
+    }
+
+    /// Applies all operations to a copy of `content`; answers the copy, or the first error.
+    pub(crate) fn applied_to(
+        &mut self,
+        content: &Content,
+        sizes: Sizes,
+    ) -> Result<Content, SessionError> {
+        let mut content = content.clone();
+        for op in &mut self.0 {
+            content.apply(op, sizes)?;
+        }
+        Ok(content)
+    }
+}
+
+impl std::fmt::Debug for Delta {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Delta({} operations)", self.0.len())
+    }
+}

@@ -1,0 +1,195 @@
+//! What can be done to one session: end, rotate, step up, suspend, change its data.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::cache::Cached;
+use crate::commit::{Draft, Mutation, Step};
+use crate::delta::{Content, Delta, Sizes};
+use crate::error::SessionError;
+use crate::event::Action;
+use crate::id::SessionId;
+use crate::key::KeyRing;
+use crate::policy::Standing;
+use crate::random::random;
+use crate::record::{EndReason, Ended, Suspended};
+use crate::verdict::Rotation;
+
+impl Engine {
+    /// Ends a session; `false` if it had ended already or is not there.
+    pub(crate) async fn end(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+        by: Option<Arc<str>>,
+    ) -> Result<bool, SessionError> {
+        let has_ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let told = Arc::clone(&has_ended);
+        let mut end = Self::end_as(reason, by, None);
+        let mutation: Mutation = Box::new(move |draft| {
+            let step = end(draft)?;
+            told.store(step == Step::Changed, std::sync::atomic::Ordering::SeqCst);
+            Ok(step)
+        });
+        match self.change(id, mutation).await {
+            Ok(_) => Ok(has_ended.load(std::sync::atomic::Ordering::SeqCst)),
+            Err(SessionError::NotFound) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Turns a session into a tombstone. One that is over for another reason gets that reason.
+    pub(super) fn end_as(
+        reason: EndReason,
+        by: Option<Arc<str>>,
+        successor: Option<SessionId>,
+    ) -> Mutation {
+        Box::new(move |draft| {
+            let ended = match draft.standing() {
+                Standing::Over { is_written: true, .. } => return Ok(Step::Unchanged),
+                Standing::Over { ended, .. } => ended,
+                Standing::Live | Standing::Suspended => {
+                    Ended { at: draft.now, reason, by: by.clone(), successor }
+                }
+            };
+            draft.end(ended)?;
+            Ok(Step::Changed)
+        })
+    }
+
+    /// Turns a session that is over into its tombstone, and leaves one that is not.
+    pub(super) fn end_if_over() -> Mutation {
+        Box::new(|draft| match draft.standing() {
+            Standing::Over { ended, is_written: false } => {
+                draft.end(ended)?;
+                Ok(Step::Changed)
+            }
+            _ => Ok(Step::Unchanged),
+        })
+    }
+
+    /// Applies what a request changed.
+    pub(crate) fn apply_delta(mut delta: Delta, sizes: Sizes) -> Mutation {
+        Box::new(move |draft| {
+            draft.require_live()?;
+            apply(draft, &mut delta, sizes)
+        })
+    }
+
+    /// Kills the current token at once and makes the next, with a new CSRF seed.
+    pub(crate) async fn regenerate(
+        &self,
+        id: SessionId,
+        mut delta: Delta,
+    ) -> Result<Arc<Cached>, SessionError> {
+        let (keys, sizes) = (self.keys.clone(), self.sizes());
+        let mutation: Mutation = Box::new(move |draft| {
+            draft.require_live()?;
+            apply(draft, &mut delta, sizes)?;
+            rotate_for_privilege(draft, &keys, Action::SessionRotated)
+        });
+        session_of(self.change(id, mutation).await?)
+    }
+
+    /// Notes that a factor was checked again: both lifetimes start anew, the token is replaced.
+    pub(crate) async fn step_up(
+        &self,
+        id: SessionId,
+        amr: Vec<Arc<str>>,
+        mut delta: Delta,
+    ) -> Result<Arc<Cached>, SessionError> {
+        let (keys, sizes, config) = (self.keys.clone(), self.sizes(), self.config.clone());
+        let mutation: Mutation = Box::new(move |draft| {
+            draft.require_live()?;
+            apply(draft, &mut delta, sizes)?;
+            let (ttl, _) = config.lifetimes(draft.record.is_remembered);
+            draft.record.authenticated_at = draft.now;
+            draft.record.last_seen = draft.now;
+            draft.record.absolute_expiry = draft.now.plus(ttl);
+            let fresh = amr.iter().filter(|method| !draft.record.amr.contains(method));
+            let fresh: Vec<_> = fresh.cloned().collect();
+            draft.record.amr.extend(fresh);
+            rotate_for_privilege(draft, &keys, Action::StepUp)
+        });
+        session_of(self.change(id, mutation).await?)
+    }
+
+    /// Names a device, or takes its name away.
+    pub(crate) async fn label(
+        &self,
+        id: SessionId,
+        label: Option<Arc<str>>,
+    ) -> Result<(), SessionError> {
+        let mutation: Mutation = Box::new(move |draft| {
+            draft.require_live()?;
+            draft.record.label.clone_from(&label);
+            Ok(Step::Changed)
+        });
+        self.change(id, mutation).await.map(drop)
+    }
+
+    /// Sets a session aside.
+    pub(crate) async fn suspend(
+        &self,
+        id: SessionId,
+        by: Option<Arc<str>>,
+        why: Option<Arc<str>>,
+    ) -> Result<(), SessionError> {
+        let mutation: Mutation = Box::new(move |draft| {
+            draft.require_live()?;
+            draft.tell(Action::SessionSuspended)?.actor.clone_from(&by);
+            draft.record.suspended =
+                Some(Suspended { at: draft.now, by: by.clone(), why: why.clone() });
+            Ok(Step::Changed)
+        });
+        self.change(id, mutation).await.map(drop)
+    }
+
+    /// Takes a session back.
+    pub(crate) async fn resume(
+        &self,
+        id: SessionId,
+        by: Option<Arc<str>>,
+    ) -> Result<(), SessionError> {
+        let mutation: Mutation = Box::new(move |draft| match draft.standing() {
+            Standing::Live => Ok(Step::Unchanged),
+            Standing::Over { ended, .. } => Err(SessionError::ended(&ended)),
+            Standing::Suspended => {
+                draft.tell(Action::SessionResumed)?.actor.clone_from(&by);
+                draft.record.suspended = None;
+                Ok(Step::Changed)
+            }
+        });
+        self.change(id, mutation).await.map(drop)
+    }
+}
+
+/// The session that a commit left behind; every committed change of one has it.
+pub(super) fn session_of(committed: crate::commit::Committed) -> Result<Arc<Cached>, SessionError> {
+    committed.session.ok_or(SessionError::NotFound)
+}
+
+fn apply(draft: &mut Draft<'_>, delta: &mut Delta, sizes: Sizes) -> Result<Step, SessionError> {
+    if delta.is_empty() {
+        return Ok(Step::Unchanged);
+    }
+    let before = Content::of(&draft.record);
+    let after = delta.applied_to(&before, sizes)?;
+    if after == before {
+        return Ok(Step::Unchanged);
+    }
+    after.put_into(&mut draft.record);
+    Ok(Step::Changed)
+}
+
+pub(super) fn rotate_for_privilege(
+    draft: &mut Draft<'_>,
+    keys: &KeyRing,
+    action: Action,
+) -> Result<Step, SessionError> {
+    let seed = random(draft.rng)?;
+    draft.tell(action)?;
+    draft.record.csrf_seed = seed;
+    draft.record.lineage.rotate(Rotation::Privilege, keys.active_id(), None, draft.now);
+    Ok(Step::Changed)
+}

@@ -1,0 +1,152 @@
+//! What can be done to a subject, or to everybody: through the head, at once, whatever is under
+//! way. The tombstones of the sessions concerned follow in batches.
+
+use std::sync::Arc;
+
+use super::Engine;
+use crate::commit::{Job, blank_event};
+use crate::error::SessionError;
+use crate::event::{Action, Event};
+use crate::head::Head;
+use crate::id::{SessionId, Subject};
+use crate::record::{Client, EndReason, Ended};
+use crate::roles::Roles;
+use crate::store::{HeadChange, HeadTarget, Page};
+
+/// How many tombstones are written at once.
+const BATCH: usize = 200;
+
+impl Engine {
+    /// Ends every session of `subject` but `spared`; answers how many there were.
+    pub(crate) async fn end_all(
+        self: &Arc<Self>,
+        subject: &Subject,
+        spared: Option<SessionId>,
+        reason: EndReason,
+        by: Option<Arc<str>>,
+    ) -> Result<u32, SessionError> {
+        let mut change = HeadChange::of(HeadTarget::Subject(subject.clone()));
+        change.bump_epoch = Some(self.moved(reason, by.clone()));
+        let mut event = self.tell_of(subject, Action::SubjectEnded, by)?;
+        event.details.insert("reason".into(), reason.as_str().into());
+        self.change_head(change, spared, vec![event]).await?;
+        self.bury(subject, spared).await
+    }
+
+    /// Disables a subject: ends all its sessions and refuses new ones.
+    pub(crate) async fn disable(
+        self: &Arc<Self>,
+        subject: &Subject,
+        by: Option<Arc<str>>,
+    ) -> Result<u32, SessionError> {
+        let mut change = HeadChange::of(HeadTarget::Subject(subject.clone()));
+        change.bump_epoch = Some(self.moved(EndReason::Disabled, by.clone()));
+        change.disabled = Some(true);
+        let event = self.tell_of(subject, Action::SubjectDisabled, by)?;
+        self.change_head(change, None, vec![event]).await?;
+        self.bury(subject, None).await
+    }
+
+    /// Lets a disabled subject sign in again.
+    pub(crate) async fn enable(
+        self: &Arc<Self>,
+        subject: &Subject,
+        by: Option<Arc<str>>,
+    ) -> Result<(), SessionError> {
+        let mut change = HeadChange::of(HeadTarget::Subject(subject.clone()));
+        change.disabled = Some(false);
+        let event = self.tell_of(subject, Action::SubjectEnabled, by)?;
+        self.change_head(change, None, vec![event]).await.map(drop)
+    }
+
+    /// Narrows the roles of every session of a subject, or takes the narrowing away.
+    pub(crate) async fn set_roles(
+        self: &Arc<Self>,
+        subject: &Subject,
+        roles: Option<Roles>,
+        by: Option<Arc<str>>,
+    ) -> Result<(), SessionError> {
+        let mut event = self.tell_of(subject, Action::RolesChanged, by)?;
+        let told = roles.as_ref().map(|roles| roles.iter().collect::<Vec<_>>());
+        event.details.insert("roles".into(), told.into());
+        let mut change = HeadChange::of(HeadTarget::Subject(subject.clone()));
+        change.roles = Some(roles);
+        self.change_head(change, None, vec![event]).await.map(drop)
+    }
+
+    /// Ends every session of the deployment.
+    pub(crate) async fn end_everybody(
+        self: &Arc<Self>,
+        by: Option<Arc<str>>,
+    ) -> Result<(), SessionError> {
+        let mut change = HeadChange::of(HeadTarget::Deployment);
+        change.bump_epoch = Some(self.moved(EndReason::Admin, by.clone()));
+        let (action, now) = (Action::DeploymentEnded, self.now());
+        let mut event = blank_event(action, &Client::default(), now, &*self.rng)?;
+        event.actor = by;
+        self.change_head(change, None, vec![event]).await.map(drop)
+    }
+
+    fn moved(&self, reason: EndReason, by: Option<Arc<str>>) -> Ended {
+        Ended { at: self.now(), reason, by, successor: None }
+    }
+
+    fn tell_of(
+        &self,
+        subject: &Subject,
+        action: Action,
+        by: Option<Arc<str>>,
+    ) -> Result<Event, SessionError> {
+        let mut event = blank_event(action, &Client::default(), self.now(), &*self.rng)?;
+        (event.subject, event.actor) = (Some(subject.clone()), by);
+        Ok(event)
+    }
+
+    async fn change_head(
+        &self,
+        change: HeadChange,
+        spared: Option<SessionId>,
+        events: Vec<Event>,
+    ) -> Result<Option<Arc<Head>>, SessionError> {
+        let job = |reply| Job::Head { change, spared, events, reply };
+        Ok(self.committer.run(job).await?.head)
+    }
+
+    /// Writes the tombstones of a subject's sessions that its head has forbidden; answers how
+    /// many. They are dead already: what fails here is written when they are next met.
+    async fn bury(
+        self: &Arc<Self>,
+        subject: &Subject,
+        spared: Option<SessionId>,
+    ) -> Result<u32, SessionError> {
+        let (mut count, mut page) = (0, Page::first(BATCH));
+        loop {
+            let listed = self.store.by_subject(subject, false, &page).await?;
+            let ids = listed.records.iter().map(|record| record.id);
+            count += self.bury_these(ids.filter(|id| Some(*id) != spared)).await;
+            match listed.next {
+                Some(next) => page.after = Some(next),
+                None => return Ok(count),
+            }
+        }
+    }
+
+    /// Submits the ends of these sessions together, so that they share a batch; answers how many
+    /// are tombstones now.
+    pub(super) async fn bury_these(&self, ids: impl Iterator<Item = SessionId>) -> u32 {
+        let answers: Vec<_> = ids
+            .map(|id| {
+                let mutation = Self::end_if_over();
+                self.committer.submit(|reply| Job::Change { id, mutation, reply })
+            })
+            .collect();
+        let mut count = 0;
+        for answer in answers {
+            if let Ok(Ok(committed)) = answer.await {
+                let is_over = |session: &Arc<crate::cache::Cached>| session.record.is_tombstone();
+                count += u32::from(committed.session.as_ref().is_some_and(is_over));
+            }
+        }
+        count
+    }
+}

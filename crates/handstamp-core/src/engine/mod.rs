@@ -1,0 +1,174 @@
+//! What sessions and their manager share: the store behind its cache, the committer, the keys.
+
+mod acts;
+mod begin;
+mod heads;
+mod judge;
+mod maintain;
+mod refresh;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, Once, Weak};
+
+pub(crate) use begin::Begin;
+pub(crate) use judge::Judged;
+pub use maintain::Cleaned;
+pub use refresh::{RefreshCase, Refreshed};
+
+use crate::cache::{Cache, Cached};
+use crate::chain::Sealer;
+use crate::commit::{Committed, Committer, Job, Mutation, Parts};
+use crate::config::SessionConfig;
+use crate::delta::Sizes;
+use crate::error::SessionError;
+use crate::head::Head;
+use crate::id::{SessionId, Subject};
+use crate::key::KeyRing;
+use crate::policy::{self, LastSeen, Standing};
+use crate::random::Rng;
+use crate::record::Record;
+use crate::store::{Found, SessionStore};
+use crate::time::{Clock, Timestamp};
+use crate::touch::Touches;
+use crate::watch::Watchers;
+
+/// Everything that one manager and all its sessions share.
+pub(crate) struct Engine {
+    pub(crate) config: SessionConfig,
+    pub(crate) keys: KeyRing,
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) committer: Committer,
+    pub(crate) touches: Touches,
+    pub(crate) watchers: Arc<Watchers>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) rng: Arc<dyn Rng>,
+    /// Holds the sign-ins of one subject apart while they make room for each other.
+    rooms: Mutex<HashMap<Subject, Weak<tokio::sync::Mutex<()>>>>,
+    /// Sessions that were changed after their response and dropped without a commit.
+    pub(crate) dropped_dirty: AtomicU64,
+    has_maintenance: bool,
+    maintenance: Once,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        store: Arc<dyn SessionStore>,
+        config: SessionConfig,
+        keys: KeyRing,
+        clock: Arc<dyn Clock>,
+        rng: Arc<dyn Rng>,
+        has_maintenance: bool,
+    ) -> Arc<Self> {
+        let cache = Arc::new(Cache::new(config.cache_bytes(), keys.clone()));
+        let watchers = Arc::new(Watchers::default());
+        let committer = Committer::new(Parts {
+            store: Arc::clone(&store),
+            cache: Arc::clone(&cache),
+            watchers: Arc::clone(&watchers),
+            clock: Arc::clone(&clock),
+            rng: Arc::clone(&rng),
+            sealer: Sealer::new(keys.clone()),
+        });
+        Arc::new(Self {
+            config,
+            keys,
+            store,
+            cache,
+            committer,
+            touches: Touches::default(),
+            watchers,
+            clock,
+            rng,
+            rooms: Mutex::default(),
+            dropped_dirty: AtomicU64::new(0),
+            has_maintenance,
+            maintenance: Once::new(),
+        })
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) const fn sizes(&self) -> Sizes {
+        Sizes { value: self.config.max_value_bytes(), session: self.config.max_session_bytes() }
+    }
+
+    pub(crate) fn standing(&self, cached: &Cached) -> Standing {
+        let (head, seen) = (cached.head(), cached.activity.last_seen());
+        let deployment = self.cache.deployment();
+        policy::standing(&cached.record, head.as_deref(), deployment, seen, self.now())
+    }
+
+    /// The standing of a record that was listed, with the head it was listed under.
+    pub(crate) fn standing_of(&self, record: &Record, head: Option<&Head>) -> Standing {
+        let seen = LastSeen { at: record.last_seen, is_exact: false };
+        policy::standing(record, head, self.cache.deployment(), seen, self.now())
+    }
+
+    /// Commits a change of one session. It goes on if the caller does not.
+    pub(crate) async fn change(
+        &self,
+        id: SessionId,
+        mutation: Mutation,
+    ) -> Result<Committed, SessionError> {
+        self.committer.run(|reply| Job::Change { id, mutation, reply }).await
+    }
+
+    /// The latest of a session: from the cache where that is the truth, else from the store.
+    pub(crate) async fn fetch(&self, id: SessionId) -> Result<Option<Arc<Cached>>, SessionError> {
+        if !self.store.capabilities().is_shared
+            && let Some(cached) = self.cache.get(&id)
+        {
+            return Ok(Some(cached));
+        }
+        self.fill(id).await
+    }
+
+    /// Loads a session from the store, again if a commit overtook the load.
+    async fn fill(&self, id: SessionId) -> Result<Option<Arc<Cached>>, SessionError> {
+        loop {
+            let fill = FillGuard { cache: &self.cache, fill: self.cache.begin_fill(id) };
+            let mut answer = self.store.load(&[id]).await?;
+            let loaded = match answer.found.pop() {
+                Some(Found::Record(loaded)) => loaded,
+                Some(Found::Missing) | None => return Ok(None),
+                Some(Found::Corrupt(why)) => {
+                    tracing::error!(session = %id, %why, "a stored record cannot be read");
+                    return Err(SessionError::Corrupt(why));
+                }
+            };
+            let head = loaded.head.as_ref();
+            let filled =
+                self.cache.end_fill(&fill.fill, loaded.record.clone(), head, answer.deployment);
+            if let Some(cached) = filled {
+                return Ok(Some(cached));
+            }
+        }
+    }
+
+    /// Writes noted activity to the store.
+    pub(crate) async fn flush_touches(&self) -> Result<(), SessionError> {
+        Ok(self.touches.flush(&self.store).await?)
+    }
+}
+
+/// Forgets a load when it is dropped on the way.
+struct FillGuard<'a> {
+    cache: &'a Cache,
+    fill: crate::cache::Fill,
+}
+
+impl Drop for FillGuard<'_> {
+    fn drop(&mut self) {
+        self.cache.drop_fill(&self.fill);
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}

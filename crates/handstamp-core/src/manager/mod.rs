@@ -1,0 +1,249 @@
+//! The session manager: what an application holds, and what operators act through.
+
+mod operate;
+
+use std::sync::Arc;
+
+use crate::config::SessionConfig;
+use crate::engine::{Begin, Cleaned, Engine, Refreshed};
+use crate::error::SessionError;
+use crate::id::SessionId;
+use crate::key::KeyRing;
+use crate::random::{Rng, SystemRng};
+use crate::record::{Client, Record, Transport};
+use crate::session::{CookieValue, Presented, Session};
+use crate::sign_in::IntoSignIn;
+use crate::store::SessionStore;
+use crate::time::{Clock, SystemClock, Timestamp};
+use crate::token::{AttemptId, Token};
+
+/// Begins, finds, lists and ends sessions. Clones share everything.
+///
+/// ```
+/// use handstamp_core::{SessionManager, config::SessionConfig, key::KeyRing, store::MemoryStore};
+/// let keys = KeyRing::generate()?;
+/// let sessions = SessionManager::new(MemoryStore::new(), SessionConfig::default(), keys);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionManager {
+    engine: Arc<Engine>,
+}
+
+/// Makes a manager with a clock or randomness of one's own.
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct SessionManagerBuilder {
+    store: Arc<dyn SessionStore>,
+    config: SessionConfig,
+    keys: KeyRing,
+    clock: Arc<dyn Clock>,
+    rng: Arc<dyn Rng>,
+    has_maintenance: bool,
+}
+
+/// A session that has begun, with the token that its holder keeps.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    /// The token: the value of a cookie, or a refresh token.
+    pub token: Token,
+    /// The record as it was committed.
+    pub record: Arc<Record>,
+}
+
+impl SessionManagerBuilder {
+    /// Tells the time from `clock` instead of the system's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Takes random bytes from `rng` instead of the system.
+    ///
+    /// # Security
+    /// Anything but a cryptographic source makes every token guessable.
+    pub fn rng(mut self, rng: impl Rng) -> Self {
+        self.rng = Arc::new(rng);
+        self
+    }
+
+    /// Whether activity is flushed and cleanup runs by themselves (default yes). Without it,
+    /// call [`SessionManager::cleanup`] by a schedule of your own.
+    pub const fn maintenance(mut self, has_maintenance: bool) -> Self {
+        self.has_maintenance = has_maintenance;
+        self
+    }
+
+    /// The manager.
+    pub fn build(self) -> SessionManager {
+        let Self { store, config, keys, clock, rng, has_maintenance } = self;
+        SessionManager { engine: Engine::new(store, config, keys, clock, rng, has_maintenance) }
+    }
+}
+
+impl SessionManager {
+    /// A manager of the sessions in `store`. Background work starts with the first use.
+    pub fn new(store: impl SessionStore, config: SessionConfig, keys: KeyRing) -> Self {
+        Self::builder(store, config, keys).build()
+    }
+
+    /// Starts to make a manager.
+    pub fn builder(
+        store: impl SessionStore,
+        config: SessionConfig,
+        keys: KeyRing,
+    ) -> SessionManagerBuilder {
+        SessionManagerBuilder {
+            store: Arc::new(store),
+            config,
+            keys,
+            clock: Arc::new(SystemClock::new()),
+            rng: Arc::new(SystemRng),
+            has_maintenance: true,
+        }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &SessionConfig {
+        &self.engine.config
+    }
+
+    /// The key ring.
+    pub fn keys(&self) -> &KeyRing {
+        &self.engine.keys
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn SessionStore> {
+        &self.engine.store
+    }
+
+    /// The present, by this manager's clock.
+    pub fn now(&self) -> Timestamp {
+        self.engine.now()
+    }
+
+    /// A session for a visitor who presents nothing. No row is stored before something else is.
+    pub fn start(&self) -> Session {
+        self.open(Presented {
+            cookie: CookieValue::None,
+            pre_session: None,
+            client: Client::default(),
+        })
+    }
+
+    /// The session of a request that presents this, not judged yet: for middleware.
+    pub fn open(&self, presented: Presented<'_>) -> Session {
+        Session::open(Arc::clone(&self.engine), presented)
+    }
+
+    /// The live session of a cookie's value.
+    ///
+    /// # Errors
+    /// [`SessionError::Invalid`] for what is no good token, [`SessionError::NotFound`],
+    /// [`SessionError::Expired`], [`SessionError::Ended`], [`SessionError::Suspended`];
+    /// [`SessionError::Unavailable`] when the store is out of reach.
+    pub async fn load(&self, token: &str) -> Result<Session, SessionError> {
+        let session = self.open(Presented {
+            cookie: CookieValue::One(token.as_bytes()),
+            pre_session: None,
+            client: Client::default(),
+        });
+        session.resolve().await?;
+        match session.refusal() {
+            Some(refused) => Err(refused.into()),
+            None => Ok(session),
+        }
+    }
+
+    /// Commits what was changed in `session`: the same as [`Session::commit`].
+    ///
+    /// # Errors
+    /// As [`Session::commit`]. A session that has ended is never brought back.
+    pub async fn save(&self, session: &Session) -> Result<(), SessionError> {
+        session.commit().await
+    }
+
+    /// Begins a session for somebody who has proved who they are, outside any request.
+    ///
+    /// # Errors
+    /// As [`Session::login`].
+    pub async fn begin(&self, sign_in: impl IntoSignIn) -> Result<Begun, SessionError> {
+        self.engine.ensure_maintenance();
+        let sign_in = sign_in.into_sign_in()?;
+        let client = sign_in.client.clone().unwrap_or_default();
+        let delta = crate::delta::Delta::new();
+        let begin = Begin { sign_in: Some(sign_in), client, old: None, delta };
+        let engine = Arc::clone(&self.engine);
+        let begun = tokio::spawn(async move { engine.begin(begin).await });
+        let cached = begun.await.unwrap_or_else(|lost| Err(SessionError::Unknown(lost.into())))?;
+        let token = cached.token().cloned().ok_or(SessionError::Invalid)?;
+        Ok(Begun { token, record: Arc::clone(&cached.record) })
+    }
+
+    /// Exchanges a refresh token for its successor. The same token presented by many at once
+    /// gives all of them the same successor; see [`crate::verdict`] for every case.
+    ///
+    /// # Errors
+    /// [`SessionError::Invalid`] for what is no good token or lost a race that ends nothing,
+    /// [`SessionError::Ended`] with `reuse` when a superseded token came back,
+    /// [`SessionError::Expired`], [`SessionError::Suspended`], [`SessionError::NotFound`];
+    /// [`SessionError::Unavailable`] and [`SessionError::Unknown`] are safe to retry with the same
+    /// attempt id.
+    ///
+    /// # Security
+    /// RFC 9700 §4.14.2; the grace of 30 seconds deviates from ASVS 10.4.5 and can be set to zero.
+    pub async fn refresh(
+        &self,
+        token: &str,
+        attempt: Option<&AttemptId>,
+    ) -> Result<Refreshed, SessionError> {
+        self.engine.ensure_maintenance();
+        self.engine.refresh(token, attempt).await
+    }
+
+    /// Ends what is due, with events, and purges old tombstones. Runs by itself as configured.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the store is out of reach; what was done stands.
+    pub async fn cleanup(&self) -> Result<Cleaned, SessionError> {
+        self.engine.cleanup().await
+    }
+
+    /// Writes what is noted or under way, before the program ends. Nothing acknowledged is lost
+    /// without it; idle times are more exact with it.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the store is out of reach.
+    pub async fn shutdown(&self) -> Result<(), SessionError> {
+        self.engine.committer.drained().await;
+        self.engine.flush_touches().await
+    }
+
+    /// How many sessions the near cache holds, and how many bytes they take by reckoning.
+    pub fn cache_usage(&self) -> (usize, u64) {
+        self.engine.cache.usage()
+    }
+
+    /// How many sessions were changed after their response and dropped without a commit.
+    pub fn dropped_dirty(&self) -> u64 {
+        self.engine.dropped_dirty.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// What is stored under `id`, live or not; `None` if nothing is.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the store is out of reach, [`SessionError::Corrupt`]
+    /// when the record cannot be read.
+    pub async fn record(&self, id: SessionId) -> Result<Option<Arc<Record>>, SessionError> {
+        let found = self.engine.fetch(id).await?;
+        Ok(found.map(|cached| Arc::clone(&cached.record)))
+    }
+}
+
+impl Begun {
+    /// How the holder presents the token.
+    pub fn transport(&self) -> Transport {
+        self.record.transport
+    }
+}

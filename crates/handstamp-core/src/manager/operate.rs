@@ -1,0 +1,127 @@
+//! What operators do: list, end, disable, narrow, suspend.
+
+use std::sync::Arc;
+
+use super::SessionManager;
+use crate::error::SessionError;
+use crate::id::{SessionId, Subject};
+use crate::policy::Standing;
+use crate::record::EndReason;
+use crate::roles::Roles;
+use crate::store::{Page, RecordPage};
+
+impl SessionManager {
+    /// The sessions of `subject`, newest first: those that are live, or with `include_ended` also
+    /// those that are not.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the store is out of reach, [`SessionError::Refused`] for
+    /// a cursor that is none.
+    pub async fn sessions_of(
+        &self,
+        subject: &Subject,
+        include_ended: bool,
+        page: &Page,
+    ) -> Result<RecordPage, SessionError> {
+        self.engine.flush_touches().await?;
+        let mut listed = self.engine.store.by_subject(subject, include_ended, page).await?;
+        if !include_ended {
+            let heads = self.engine.store.heads(std::slice::from_ref(subject)).await?;
+            listed.records.retain(|record| {
+                let standing = self.engine.standing_of(record, heads.first());
+                matches!(standing, Standing::Live | Standing::Suspended)
+            });
+        }
+        Ok(listed)
+    }
+
+    /// Ends a session; `false` if it had ended already or is not there.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
+    pub async fn end(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+        by: Option<&str>,
+    ) -> Result<bool, SessionError> {
+        self.engine.end(id, reason, by.map(Arc::from)).await
+    }
+
+    /// Ends every session of `subject` but `except`, at once, whatever is under way; answers how
+    /// many there were.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
+    pub async fn end_all(
+        &self,
+        subject: &Subject,
+        except: Option<SessionId>,
+        reason: EndReason,
+        by: Option<&str>,
+    ) -> Result<u32, SessionError> {
+        self.engine.end_all(subject, except, reason, by.map(Arc::from)).await
+    }
+
+    /// Disables a subject: all its sessions end, and none begins until it is enabled. Answers how
+    /// many ended.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
+    pub async fn disable(&self, subject: &Subject, by: Option<&str>) -> Result<u32, SessionError> {
+        self.engine.disable(subject, by.map(Arc::from)).await
+    }
+
+    /// Lets a disabled subject sign in again. Sessions that ended stay ended.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
+    pub async fn enable(&self, subject: &Subject, by: Option<&str>) -> Result<(), SessionError> {
+        self.engine.enable(subject, by.map(Arc::from)).await
+    }
+
+    /// Narrows every session of `subject` to these roles, at the next check; `None` takes the
+    /// narrowing away. A role that a session was not granted needs a new sign-in.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
+    pub async fn set_roles(
+        &self,
+        subject: &Subject,
+        roles: Option<Roles>,
+        by: Option<&str>,
+    ) -> Result<(), SessionError> {
+        self.engine.set_roles(subject, roles, by.map(Arc::from)).await
+    }
+
+    /// Sets a session aside: its tokens are refused until it is resumed.
+    ///
+    /// # Errors
+    /// [`SessionError::NotFound`], [`SessionError::Ended`], [`SessionError::Expired`],
+    /// [`SessionError::Suspended`] when it is already; [`SessionError::Unavailable`].
+    pub async fn suspend(
+        &self,
+        id: SessionId,
+        by: Option<&str>,
+        why: Option<&str>,
+    ) -> Result<(), SessionError> {
+        self.engine.suspend(id, by.map(Arc::from), why.map(Arc::from)).await
+    }
+
+    /// Takes a suspended session back. One that was not suspended stays as it is.
+    ///
+    /// # Errors
+    /// [`SessionError::NotFound`], [`SessionError::Ended`], [`SessionError::Expired`];
+    /// [`SessionError::Unavailable`].
+    pub async fn resume(&self, id: SessionId, by: Option<&str>) -> Result<(), SessionError> {
+        self.engine.resume(id, by.map(Arc::from)).await
+    }
+
+    /// Ends every session of the deployment at once: for incidents and restored backups.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
+    pub async fn end_everybody(&self, by: Option<&str>) -> Result<(), SessionError> {
+        self.engine.end_everybody(by.map(Arc::from)).await
+    }
+}

@@ -1,0 +1,230 @@
+//! The end of a request: what is committed, and what goes out with the response.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use super::Session;
+use super::state::{Base, State};
+use crate::cache::Cached;
+use crate::commit::{Answer, Committed, Job, answered};
+use crate::delta::Delta;
+use crate::engine::{Begin, Engine};
+use crate::error::{Refused, SessionError};
+use crate::record::Record;
+
+/// What is to be done with the session cookie.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub enum CookieAction {
+    /// Nothing: the browser has what it needs.
+    #[default]
+    None,
+    /// Set it.
+    Set {
+        /// Its value.
+        value: Zeroizing<String>,
+        /// How long a remembered one is kept: what is left of the absolute lifetime. `None` for
+        /// one that goes with the browser.
+        max_age: Option<Duration>,
+    },
+    /// Delete it.
+    Remove,
+}
+
+impl std::fmt::Debug for CookieAction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Set { .. } => "Set(..)",
+            Self::Remove => "Remove",
+        })
+    }
+}
+
+impl CookieAction {
+    /// The cookie of a session that is current now. What is left of its life is filled in when
+    /// the response goes out.
+    pub(super) fn set(session: &Cached) -> Self {
+        match session.token() {
+            Some(token) => Self::Set { value: token.to_text(), max_age: None },
+            None => Self::None,
+        }
+    }
+}
+
+/// What goes out with the response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The session cookie.
+    pub cookie: CookieAction,
+    /// The visitor's cookie to set.
+    pub pre_session: Option<String>,
+    /// Whether the session was read or set: then nobody may store the response.
+    pub was_used: bool,
+    /// Whether somebody signed out and the configuration asks for `Clear-Site-Data`.
+    pub clear_site_data: bool,
+}
+
+/// What is left to do before the response head may leave.
+#[derive(Debug)]
+#[must_use = "changes are lost unless the commit is awaited"]
+pub enum Finish {
+    /// Nothing.
+    Nothing,
+    /// Await this; if it fails, the response must not go out.
+    Commit(CommitFuture),
+}
+
+impl Session {
+    /// Ends the request: notes activity and begins to commit what was changed. With `is_good`
+    /// false (a 5xx, a panic) what was changed since the last commit is dropped.
+    pub fn finish(&self, is_good: bool) -> Finish {
+        let mut state = self.lock();
+        state.has_finished = true;
+        if state.is_activity
+            && let Base::Live(cached) = &state.base
+        {
+            self.engine().touches.note(cached, self.engine().now());
+        }
+        let delta = state.take_delta();
+        if !is_good || delta.is_empty() {
+            return Finish::Nothing;
+        }
+        Finish::Commit(self.begin_commit(&mut state, delta))
+    }
+
+    /// What goes out with the response. To be asked once, after the commit.
+    pub fn outgoing(&self) -> Outgoing {
+        let mut state = self.lock();
+        let mut cookie = std::mem::take(&mut state.cookie);
+        if let (CookieAction::Set { max_age, .. }, Some(cached)) = (&mut cookie, state.live()) {
+            *max_age = cookie_age(&cached.record, self.engine());
+        }
+        // Which of two cookies is wrong nobody can tell: the browser keeps both.
+        if state.is_ambiguous {
+            cookie = CookieAction::None;
+        }
+        let is_new = state.is_visitor_new && !state.is_ambiguous;
+        let visitor = state.visitor.filter(|_| is_new);
+        Outgoing {
+            cookie,
+            pre_session: visitor.map(|visitor| visitor.to_cookie(&self.engine().keys)),
+            was_used: state.was_used,
+            clear_site_data: state.has_signed_out && self.engine().config.clear_site_data(),
+        }
+    }
+
+    /// Commits what was changed, now, and tells what became of it.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the store is out of reach (nothing was changed),
+    /// [`SessionError::Unknown`] when its answer was lost, [`SessionError::Conflict`] when a
+    /// `compare_and_set` came too late, [`SessionError::Ended`] or [`SessionError::Expired`] when
+    /// the session has ended meanwhile, [`SessionError::Data`] when a limit would be passed. What
+    /// was changed is dropped in each case.
+    pub async fn commit(&self) -> Result<(), SessionError> {
+        let commit = {
+            let mut state = self.lock();
+            let delta = state.take_delta();
+            if delta.is_empty() {
+                return Ok(());
+            }
+            self.begin_commit(&mut state, delta)
+        };
+        commit.await
+    }
+
+    fn begin_commit(&self, state: &mut State, delta: Delta) -> CommitFuture {
+        let session = self.clone();
+        let engine = self.engine();
+        engine.ensure_maintenance();
+        if let Some(cached) = state.live() {
+            let (id, mutation) = (cached.record.id, Engine::apply_delta(delta, engine.sizes()));
+            let answer = engine.committer.submit(|reply| Job::Change { id, mutation, reply });
+            return CommitFuture { session, step: Commit::Change(answer) };
+        }
+        if !state.may_begin() {
+            tracing::debug!("a request with a superseded session token stored nothing");
+            return CommitFuture { session, step: Commit::Nothing };
+        }
+        let (engine, client) = (Arc::clone(engine), state.client.clone());
+        let begun = tokio::spawn(async move {
+            engine.begin(Begin { sign_in: None, client, old: None, delta }).await
+        });
+        CommitFuture { session, step: Commit::Begin(begun) }
+    }
+
+    fn take_committed(&self, committed: Committed) {
+        if let Some(session) = committed.session {
+            self.lock().rebase(session, self.engine().sizes());
+        }
+    }
+
+    fn take_begun(&self, session: Arc<Cached>) {
+        let mut state = self.lock();
+        state.cookie = CookieAction::set(&session);
+        state.rebase(session, self.engine().sizes());
+    }
+}
+
+impl State {
+    /// Whether storing something may begin a session.
+    fn may_begin(&self) -> bool {
+        let is_allowed = self.refusal.is_none_or(Refused::may_begin);
+        is_allowed && !self.is_destroyed && !self.is_ambiguous && matches!(self.base, Base::Nobody)
+    }
+}
+
+/// How long the browser keeps the cookie of a remembered session.
+fn cookie_age(record: &Record, engine: &Engine) -> Option<Duration> {
+    let left = record.absolute_expiry.since(engine.now());
+    record.is_remembered.then(|| left.min(crate::config::LONGEST_COOKIE))
+}
+
+/// A commit under way. It goes on if this is dropped.
+#[must_use = "whether the commit succeeded is known only when it is awaited"]
+pub struct CommitFuture {
+    session: Session,
+    step: Commit,
+}
+
+enum Commit {
+    Nothing,
+    Change(Answer),
+    Begin(tokio::task::JoinHandle<Result<Arc<Cached>, SessionError>>),
+}
+
+impl std::fmt::Debug for CommitFuture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CommitFuture").finish_non_exhaustive()
+    }
+}
+
+impl Future for CommitFuture {
+    type Output = Result<(), SessionError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = match &mut self.step {
+            Commit::Nothing => Poll::Ready(Ok(())),
+            Commit::Change(answer) => match Pin::new(answer).poll(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(answer) => {
+                    Poll::Ready(answered(answer).map(|it| self.session.take_committed(it)))
+                }
+            },
+            Commit::Begin(task) => match Pin::new(task).poll(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(begun)) => Poll::Ready(begun.map(|it| self.session.take_begun(it))),
+                Poll::Ready(Err(lost)) => Poll::Ready(Err(SessionError::Unknown(lost.into()))),
+            },
+        };
+        if polled.is_ready() {
+            self.step = Commit::Nothing;
+        }
+        polled
+    }
+}

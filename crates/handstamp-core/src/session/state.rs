@@ -1,0 +1,134 @@
+//! What a session knows during one request.
+
+use std::sync::Arc;
+
+use super::finish::CookieAction;
+use crate::cache::Cached;
+use crate::csrf::PreSession;
+use crate::delta::{Content, Delta, Op, Sizes};
+use crate::error::{Refused, SessionError};
+use crate::record::Client;
+use crate::token::Token;
+
+/// Where the session of a request comes from.
+pub(super) enum Base {
+    /// A token was presented and not judged yet.
+    Presented(Token),
+    /// There is no session.
+    Nobody,
+    /// A live session.
+    Live(Arc<Cached>),
+}
+
+/// What a session knows during one request.
+pub(crate) struct State {
+    pub(super) base: Base,
+    /// The base's content with the delta applied; `None` while the delta is empty.
+    view: Option<Content>,
+    pub(super) delta: Delta,
+    pub(super) refusal: Option<Refused>,
+    pub(super) client: Client,
+    /// The visitor's cookie that was presented, or made for a form in this request.
+    pub(super) visitor: Option<PreSession>,
+    pub(super) is_visitor_new: bool,
+    /// Two session cookies were presented.
+    pub(super) is_ambiguous: bool,
+    pub(super) cookie: CookieAction,
+    pub(super) was_used: bool,
+    pub(super) has_signed_out: bool,
+    pub(super) is_destroyed: bool,
+    pub(super) is_activity: bool,
+    pub(super) has_finished: bool,
+}
+
+impl State {
+    pub(super) const fn new(base: Base, client: Client) -> Self {
+        Self {
+            base,
+            view: None,
+            delta: Delta::new(),
+            refusal: None,
+            client,
+            visitor: None,
+            is_visitor_new: false,
+            is_ambiguous: false,
+            cookie: CookieAction::None,
+            was_used: false,
+            has_signed_out: false,
+            is_destroyed: false,
+            is_activity: true,
+            has_finished: false,
+        }
+    }
+
+    pub(super) const fn live(&self) -> Option<&Arc<Cached>> {
+        match &self.base {
+            Base::Live(cached) => Some(cached),
+            Base::Presented(_) | Base::Nobody => None,
+        }
+    }
+
+    fn base_content(&self) -> Content {
+        self.live().map(|cached| Content::of(&cached.record)).unwrap_or_default()
+    }
+
+    /// Looks at the content as this request sees it.
+    pub(super) fn look<T>(&mut self, look: impl FnOnce(&Content) -> T) -> T {
+        self.was_used = true;
+        match &self.view {
+            Some(view) => look(view),
+            None => look(&self.base_content()),
+        }
+    }
+
+    /// Looks at one value without copying the rest.
+    pub(super) fn value(&mut self, key: &str) -> Option<crate::data::JsonText> {
+        self.was_used = true;
+        let data = match (&self.view, &self.base) {
+            (Some(view), _) => &view.data,
+            (None, Base::Live(cached)) => &cached.record.data,
+            (None, _) => return None,
+        };
+        data.get(key).cloned()
+    }
+
+    /// Makes a change: visible at once in this request, committed later.
+    pub(super) fn change(&mut self, mut op: Op, sizes: Sizes) -> Result<(), SessionError> {
+        self.was_used = true;
+        if self.is_destroyed {
+            return Err(SessionError::NotFound);
+        }
+        let mut view = self.view.take().unwrap_or_else(|| self.base_content());
+        let applied = view.apply(&mut op, sizes);
+        if applied.is_ok() || !self.delta.is_empty() {
+            self.view = Some(view);
+        }
+        if applied.is_ok() {
+            self.delta.push(op);
+        }
+        applied
+    }
+
+    /// Takes what was changed, to be committed.
+    pub(super) fn take_delta(&mut self) -> Delta {
+        self.view = None;
+        std::mem::take(&mut self.delta)
+    }
+
+    /// Goes on from `cached`, which a commit left behind; what was changed meanwhile stays.
+    pub(super) fn rebase(&mut self, cached: Arc<Cached>, sizes: Sizes) {
+        self.base = Base::Live(cached);
+        self.refusal = None;
+        let content = self.base_content();
+        self.view = match self.delta.is_empty() {
+            true => None,
+            false => self.delta.applied_to(&content, sizes).ok(),
+        };
+    }
+
+    /// Goes on without a session: nothing of the old one remains.
+    pub(super) fn leave(&mut self) {
+        self.base = Base::Nobody;
+        self.take_delta();
+    }
+}

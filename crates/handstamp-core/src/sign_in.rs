@@ -1,0 +1,213 @@
+//! What an application says when somebody has proved who they are.
+
+use std::sync::Arc;
+
+use crate::data::{Data, JsonText};
+use crate::error::SessionError;
+use crate::id::{ParseIdError, Subject};
+use crate::record::{Assurance, Client, Kind, Profile, Transport};
+use crate::roles::Roles;
+
+/// What of the data of the session before goes over to the new one at sign-in. CSRF seed,
+/// `return_to` and OAuth state never do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Merge {
+    /// All keys.
+    #[default]
+    KeepAll,
+    /// These keys.
+    Keep(Vec<Arc<str>>),
+    /// Nothing.
+    Drop,
+}
+
+/// Keys that never cross a sign-in, whatever the merge rule: where to return to, and the state of
+/// an OAuth exchange, belong to the visitor who began it.
+pub const NEVER_CARRIED: [&str; 3] = ["return_to", "oauth_state", "oauth_nonce"];
+
+impl Merge {
+    /// The data that goes over.
+    pub(crate) fn carry(&self, data: &Data) -> Data {
+        let is_carried = |key: &str| match self {
+            Self::KeepAll => true,
+            Self::Keep(keys) => keys.iter().any(|kept| &**kept == key),
+            Self::Drop => false,
+        };
+        let mut kept = Data::default();
+        for (key, value) in data.iter() {
+            if is_carried(key) && !NEVER_CARRIED.contains(&&**key) {
+                kept.insert(Arc::clone(key), Arc::clone(value));
+            }
+        }
+        kept
+    }
+}
+
+/// A session that is to begin: whose, and what the application knows of them.
+///
+/// ```
+/// use handstamp_core::sign_in::SignIn;
+/// use handstamp_core::roles::Roles;
+/// let sign_in = SignIn::new("user-17")?
+///     .name("Ada")
+///     .roles(Roles::new(["editor"])?)
+///     .remember(true);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Debug)]
+#[must_use = "it signs nobody in until it is given to login or begin"]
+pub struct SignIn {
+    pub(crate) subject: Subject,
+    pub(crate) kind: Kind,
+    pub(crate) transport: Transport,
+    pub(crate) roles: Roles,
+    pub(crate) profile: Profile,
+    pub(crate) amr: Vec<Arc<str>>,
+    pub(crate) assurance: Assurance,
+    pub(crate) is_remembered: bool,
+    pub(crate) merge: Merge,
+    pub(crate) client: Option<Client>,
+    pub(crate) label: Option<Arc<str>>,
+}
+
+impl SignIn {
+    /// `subject` signs in.
+    ///
+    /// # Errors
+    /// [`ParseIdError`] when the subject is empty, longer than 255 bytes or holds a control
+    /// character.
+    pub fn new(subject: impl Into<Arc<str>>) -> Result<Self, ParseIdError> {
+        Ok(Self::of(Subject::new(subject)?))
+    }
+
+    /// `subject` signs in.
+    pub fn of(subject: Subject) -> Self {
+        Self {
+            subject,
+            kind: Kind::User,
+            transport: Transport::Cookie,
+            roles: Roles::none(),
+            profile: Profile::default(),
+            amr: Vec::new(),
+            assurance: Assurance::Aal1,
+            is_remembered: false,
+            merge: Merge::KeepAll,
+            client: None,
+            label: None,
+        }
+    }
+
+    /// A stand-in that the user asked for, not a person who proved who they are.
+    pub const fn guest(mut self) -> Self {
+        self.kind = Kind::Guest;
+        self
+    }
+
+    /// What the session may do. Default nothing.
+    pub fn roles(mut self, roles: Roles) -> Self {
+        self.roles = roles;
+        self
+    }
+
+    /// Display name.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.profile.name = Some(name.into());
+        self
+    }
+
+    /// E-mail address.
+    pub fn email(mut self, email: impl Into<Arc<str>>) -> Self {
+        self.profile.email = Some(email.into());
+        self
+    }
+
+    /// Telephone number.
+    pub fn phone(mut self, phone: impl Into<Arc<str>>) -> Self {
+        self.profile.phone = Some(phone.into());
+        self
+    }
+
+    /// The application's own claims, the text of a JSON object.
+    pub fn claims(mut self, claims: impl Into<JsonText>) -> Self {
+        self.profile.claims = Some(claims.into());
+        self
+    }
+
+    /// How they proved who they are: values of RFC 8176 such as `pwd`, `otp`, `hwk`.
+    pub fn amr<I: IntoIterator<Item: Into<Arc<str>>>>(mut self, amr: I) -> Self {
+        self.amr = amr.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How sure that is. Default AAL1.
+    pub const fn assurance(mut self, assurance: Assurance) -> Self {
+        self.assurance = assurance;
+        self
+    }
+
+    /// Whether the cookie outlives the browser, and the longer lifetime counts. Default no.
+    pub const fn remember(mut self, remember: bool) -> Self {
+        self.is_remembered = remember;
+        self
+    }
+
+    /// What of the visitor's data goes over. Default all.
+    pub fn merge(mut self, merge: Merge) -> Self {
+        self.merge = merge;
+        self
+    }
+
+    /// Where they sign in from. Default what the request tells.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// How the holder presents the session. Default a cookie; [`Session::login`] always makes
+    /// one.
+    ///
+    /// [`Session::login`]: crate::Session::login
+    pub const fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// What the holder calls this device.
+    pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+}
+
+/// Something that names who signs in: a [`SignIn`], a [`Subject`], or its text.
+pub trait IntoSignIn {
+    /// Reads it as a sign-in.
+    ///
+    /// # Errors
+    /// [`SessionError::Refused`] when the text is no subject.
+    fn into_sign_in(self) -> Result<SignIn, SessionError>;
+}
+
+impl IntoSignIn for SignIn {
+    fn into_sign_in(self) -> Result<SignIn, SessionError> {
+        Ok(self)
+    }
+}
+
+impl IntoSignIn for Subject {
+    fn into_sign_in(self) -> Result<SignIn, SessionError> {
+        Ok(SignIn::of(self))
+    }
+}
+
+impl IntoSignIn for &str {
+    fn into_sign_in(self) -> Result<SignIn, SessionError> {
+        SignIn::new(self).map_err(|error| SessionError::Refused(error.to_string()))
+    }
+}
+
+impl IntoSignIn for String {
+    fn into_sign_in(self) -> Result<SignIn, SessionError> {
+        self.as_str().into_sign_in()
+    }
+}
