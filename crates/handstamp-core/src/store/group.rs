@@ -113,11 +113,11 @@ impl HeadChange {
 pub struct Applied {
     /// The record's version now; 0 when the group had none.
     pub version: u64,
-    /// The record's epoch now.
+    /// The record's epoch now; for a head change without a record, the epoch of that head.
     pub epoch: u64,
-    /// The record's deployment epoch now; for a head change of the deployment, its new epoch.
+    /// The record's deployment epoch now; without a record, the deployment's.
     pub deployment_epoch: u64,
-    /// The record's `last_seen` now.
+    /// The record's `last_seen` now; the default without a record.
     pub last_seen: crate::time::Timestamp,
     /// The subject's head after the change, where a subject is concerned.
     pub head: Option<Head>,

@@ -7,6 +7,7 @@
 mod error;
 mod filter;
 mod group;
+pub mod rules;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -160,7 +161,8 @@ pub enum BindOutcome {
 /// # Contract
 ///
 /// Each clause has one test in [`conformance`](crate::conformance) of the same number. "Live"
-/// below means: not a tombstone.
+/// below means: not a tombstone. How groups are decided (C05–C18) is there as pure functions in
+/// [`rules`].
 ///
 /// **Loading.**
 /// - **C01** `load` answers in the order asked for, one [`Found`] per id, repeats included;
@@ -186,18 +188,21 @@ pub enum BindOutcome {
 /// - **C11** A replace of a tombstone is [`Outcome::Ended`] with the tombstone, whatever version
 ///   is expected. A tombstone never changes again.
 /// - **C12** A replace that leaves the record live is refused when the head forbids it:
-///   [`Refusal::Disabled`] or [`Refusal::Epoch`] (subject's or deployment's). One that ends it is
-///   not.
+///   [`Refusal::Disabled`], or else [`Refusal::Epoch`] (subject's or deployment's). One that ends
+///   it is not.
 /// - **C13** `last_seen` never moves back: a replace keeps the later of the stored and the given.
 /// - **C14** The head's live count follows: +1 for an insert, −1 when a record of the current
-///   epoch ends, 0 when the epoch moves.
+///   epochs ends, 0 when the epoch moves (every head's, when the deployment's does).
 /// - **C15** A head change is applied before its group's record change. [`EpochRule::Adopt`] moves
-///   a record that was live before the group to the new epoch, and it counts as live.
+///   a record that was live and of the current epochs before the group to the new ones, and it
+///   counts as live; any other record keeps its epochs.
 /// - **C16** Moving the epoch of a subject or of the deployment leaves no earlier record able to
 ///   be replaced but by its end; raising `is_disabled` likewise, until lowered.
 /// - **C17** A group whose `only_if` group was not applied is [`Outcome::Skipped`].
-/// - **C18** A group that cannot be stored (a text too long for the store, two groups for one id)
-///   is [`Outcome::Invalid`]; its batch-mates are applied.
+/// - **C18** A group that cannot be stored is [`Outcome::Invalid`]; its batch-mates are applied.
+///   Such are: a text too long for the store; the second of two groups for one id; `only_if` of a
+///   group that is not earlier; a head change of another subject than the record's; an insert of a
+///   tombstone; a replace with another subject or beginning.
 /// - **C19** An applied record carries its change id, so that it can be found out after a lost
 ///   reply whether a change was applied.
 ///
@@ -213,7 +218,7 @@ pub enum BindOutcome {
 /// - **C24** `touch` moves `last_seen` forward only, leaves the version alone, and answers how
 ///   many moved.
 /// - **C25** `touch` does nothing to a tombstone, to a missing id, or to a record whose due time
-///   lies before the touch.
+///   is at or before the touch.
 /// - **C26** `due` lists live records whose due time is at or before the given time, earliest
 ///   first, at most `limit`; touching a record moves it.
 /// - **C27** `purge` removes tombstones that ended at or before the given time, at most `limit`,
