@@ -34,8 +34,7 @@ fn home() -> PathBuf {
 }
 
 fn installed() -> Option<PathBuf> {
-    let places = [home().join("bin/cargo-deny"), "cargo-deny".into()];
-    places.into_iter().find(|place| shell::is_there(place))
+    shell::find(home().join("bin/cargo-deny")).or_else(|| shell::find("cargo-deny"))
 }
 
 fn install() -> Result<PathBuf, String> {

@@ -4,10 +4,13 @@
 //! with the exact command to run.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::shell;
+
+/// The program, and Debian's package.
+const CHROMIUM: &str = "chromium";
 
 /// What a machine may do about missing packages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,28 +30,24 @@ enum Installer {
 /// Something is missing and may not be installed by us, or its installation failed. The text holds
 /// the command to run.
 pub(crate) fn browser_tests() -> Result<PathBuf, String> {
-    let chromium = std::env::var_os("CHROMIUM").map_or_else(|| "chromium".into(), PathBuf::from);
-    let missing = missing_packages(&[("node", "nodejs"), ("npm", "npm")], &chromium);
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    let mut programs = vec![("node", "nodejs"), ("npm", "npm")];
+    if named.is_none() {
+        programs.push((CHROMIUM, CHROMIUM));
+    }
+    let missing = missing_packages(&programs);
     if !missing.is_empty() {
         install(&missing)?;
     }
-    if !shell::is_there(&chromium) {
-        return Err(format!("CHROMIUM names {}, which is not there", chromium.display()));
-    }
     npm_packages()?;
-    Ok(chromium)
+    let chromium = named.unwrap_or_else(|| CHROMIUM.into());
+    shell::find(&chromium).ok_or_else(|| format!("there is no {}", chromium.display()))
 }
 
-fn missing_packages(programs: &[(&str, &'static str)], chromium: &Path) -> Vec<&'static str> {
-    let mut missing: Vec<_> = programs
-        .iter()
-        .filter(|(program, _)| !shell::is_there(program))
-        .map(|(_, package)| *package)
-        .collect();
-    if chromium == Path::new("chromium") && !shell::is_there(chromium) {
-        missing.push("chromium");
-    }
-    missing
+/// The packages of those programs that are not there.
+fn missing_packages(programs: &[(&str, &'static str)]) -> Vec<&'static str> {
+    let missing = programs.iter().filter(|(program, _)| !shell::is_there(program));
+    missing.map(|(_, package)| *package).collect()
 }
 
 fn install(packages: &[&str]) -> Result<(), String> {
@@ -137,7 +136,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_named_by_its_package() {
         let programs = [("sh", "dash"), ("no-such-program-anywhere", "some-package")];
-        assert_eq!(missing_packages(&programs, Path::new("sh")), ["some-package"]);
+        assert_eq!(missing_packages(&programs), ["some-package"]);
     }
 
     #[test]

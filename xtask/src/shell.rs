@@ -31,12 +31,19 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Whether a program of this name can be started.
-pub(crate) fn is_there(program: impl AsRef<Path>) -> bool {
+/// Where a program lies that is named by its path, or by a name to look up.
+pub(crate) fn find(program: impl AsRef<Path>) -> Option<PathBuf> {
     let program = program.as_ref();
     let path = std::env::var_os("PATH").unwrap_or_default();
-    program.components().count() > 1 && program.is_file()
-        || std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    let is_path = program.components().count() > 1;
+    let folders =
+        if is_path { vec![PathBuf::new()] } else { std::env::split_paths(&path).collect() };
+    folders.iter().map(|folder| folder.join(program)).find(|place| place.is_file())
+}
+
+/// Whether a program can be started.
+pub(crate) fn is_there(program: impl AsRef<Path>) -> bool {
+    find(program).is_some()
 }
 
 /// Runs a command to its end, showing it and what it prints.
