@@ -1,0 +1,149 @@
+//! Making sure that what the tests need is there: installed where we may, else named.
+//!
+//! Nothing is ever skipped for want of a program: either it is there afterwards, or the tests fail
+//! with the exact command to run.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::shell;
+
+/// The program, and Debian's package.
+const CHROMIUM: &str = "chromium";
+
+/// What a machine may do about missing packages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Installer {
+    /// `apt-get`, as root.
+    Root,
+    /// `sudo -n apt-get`, which asks for no password.
+    Sudo,
+    /// Nothing: somebody has to.
+    Nobody,
+}
+
+/// Makes sure that Chromium, Node.js and the packages of `e2e/` are there; answers where Chromium
+/// is.
+///
+/// # Errors
+/// Something is missing and may not be installed by us, or its installation failed. The text holds
+/// the command to run.
+pub(crate) fn browser_tests() -> Result<PathBuf, String> {
+    let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
+    let mut programs = vec![("node", "nodejs"), ("npm", "npm")];
+    if named.is_none() {
+        programs.push((CHROMIUM, CHROMIUM));
+    }
+    let missing = missing_packages(&programs);
+    if !missing.is_empty() {
+        install(&missing)?;
+    }
+    npm_packages()?;
+    let chromium = named.unwrap_or_else(|| CHROMIUM.into());
+    shell::find(&chromium).ok_or_else(|| format!("there is no {}", chromium.display()))
+}
+
+/// The packages of those programs that are not there.
+fn missing_packages(programs: &[(&str, &'static str)]) -> Vec<&'static str> {
+    let missing = programs.iter().filter(|(program, _)| !shell::is_there(program));
+    missing.map(|(_, package)| *package).collect()
+}
+
+fn install(packages: &[&str]) -> Result<(), String> {
+    let installer = installer();
+    if installer == Installer::Nobody {
+        return Err(format!(
+            "the browser tests need {}; on Debian run\n\n    {}\n\nElsewhere install Node.js 18 or \
+             newer and Chromium, and set CHROMIUM to its path.",
+            packages.join(", "),
+            by_hand(packages)
+        ));
+    }
+    shell::run(apt_get(installer).arg("update"))?;
+    shell::run(
+        apt_get(installer).args(["install", "--yes", "--no-install-recommends"]).args(packages),
+    )
+    .map_err(|why| format!("{why}; the command by hand is\n\n    {}\n", by_hand(packages)))
+}
+
+fn by_hand(packages: &[&str]) -> String {
+    format!("sudo apt-get update && sudo apt-get install --yes {}", packages.join(" "))
+}
+
+/// Debian only: elsewhere `chromium` may be another thing (Ubuntu's is an empty shell around a
+/// snap, which does not start in a container).
+fn installer() -> Installer {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    if !is_debian(&release) || !shell::is_there("apt-get") {
+        Installer::Nobody
+    } else if prints("id", &["-u"], "0") {
+        Installer::Root
+    } else if prints("sudo", &["-n", "id", "-u"], "0") {
+        Installer::Sudo
+    } else {
+        Installer::Nobody
+    }
+}
+
+fn is_debian(release: &str) -> bool {
+    release.lines().any(|line| matches!(line, "ID=debian" | "ID=\"debian\""))
+}
+
+fn prints(program: &str, args: &[&str], expected: &str) -> bool {
+    let answer = Command::new(program).args(args).output();
+    answer.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).trim() == expected)
+}
+
+fn apt_get(installer: Installer) -> Command {
+    let mut command = match installer {
+        Installer::Sudo => {
+            let mut sudo = shell::command("sudo");
+            sudo.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+            sudo
+        }
+        _ => shell::command("apt-get"),
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// `npm ci` in `e2e/`, unless what it would install is what is there.
+fn npm_packages() -> Result<(), String> {
+    let folder = shell::root().join("e2e");
+    let lock = folder.join("package-lock.json");
+    let wanted = fs::read(&lock).map_err(|error| format!("{}: {error}", lock.display()))?;
+    let stamp = folder.join("node_modules/.installed-from");
+    if fs::read(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    shell::run(shell::command("npm").arg("ci").current_dir(&folder))
+        .map_err(|why| format!("{why}; the command by hand is\n\n    (cd e2e && npm ci)\n"))?;
+    fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_debian_is_debian() {
+        assert!(is_debian("NAME=x\nID=debian\nVERSION_ID=\"12\"\n"));
+        assert!(!is_debian("ID=ubuntu\nID_LIKE=debian\n"));
+        assert!(!is_debian(""));
+    }
+
+    #[test]
+    fn a_missing_program_is_named_by_its_package() {
+        let programs = [("sh", "dash"), ("no-such-program-anywhere", "some-package")];
+        assert_eq!(missing_packages(&programs), ["some-package"]);
+    }
+
+    #[test]
+    fn the_command_by_hand_names_every_package() {
+        assert_eq!(
+            by_hand(&["nodejs", "chromium"]),
+            "sudo apt-get update && sudo apt-get install --yes nodejs chromium"
+        );
+    }
+}
