@@ -214,12 +214,13 @@ pub fn apply_head_change(heads: &Heads, change: &HeadChange) -> Heads {
             if let Some(roles) = &change.roles {
                 head.roles.clone_from(roles);
             }
-            if change.bump_epoch {
+            if let Some(moved) = &change.bump_epoch {
                 head.epoch = head.epoch.saturating_add(1);
                 head.live = 0;
+                head.moved = Some(moved.clone());
             }
         }
-        (HeadTarget::Deployment, head) if change.bump_epoch => {
+        (HeadTarget::Deployment, head) if change.bump_epoch.is_some() => {
             heads.deployment.epoch = heads.deployment.epoch.saturating_add(1);
             if let Some(head) = head {
                 head.live = 0;
