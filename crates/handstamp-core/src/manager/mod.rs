@@ -1,8 +1,11 @@
 //! The session manager: what an application holds, and what operators act through.
 
+mod audit;
 mod operate;
 
 use std::sync::Arc;
+
+pub use audit::{LogCheck, SignInFailure};
 
 use crate::config::SessionConfig;
 use crate::engine::{Begin, Cleaned, Engine, Refreshed};
