@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hkdf::Hkdf;
@@ -112,6 +112,8 @@ struct Inner {
     path: Option<PathBuf>,
     /// The id of the active key, for the hot path.
     active: AtomicU8,
+    /// Which ids are there and not retired, a bit each, for the hot path.
+    usable: [AtomicU64; 4],
     keys: RwLock<Arc<Vec<Arc<RootKey>>>>,
 }
 
@@ -246,8 +248,32 @@ impl KeyRing {
     }
 
     fn from_keys(path: Option<PathBuf>, keys: Vec<Arc<RootKey>>) -> Self {
-        let active = AtomicU8::new(active_of(&keys).id);
-        Self { inner: Arc::new(Inner { path, active, keys: RwLock::new(Arc::new(keys)) }) }
+        let inner = Inner {
+            path,
+            active: AtomicU8::new(0),
+            usable: Default::default(),
+            keys: RwLock::new(Arc::new(keys)),
+        };
+        let ring = Self { inner: Arc::new(inner) };
+        ring.note(&ring.all());
+        ring
+    }
+
+    /// Notes for the hot path which keys are good.
+    fn note(&self, keys: &[Arc<RootKey>]) {
+        for (word, usable) in self.inner.usable.iter().enumerate() {
+            let is_here = |key: &&Arc<RootKey>| usize::from(key.id) / 64 == word;
+            let good = keys.iter().filter(is_here).filter(|key| key.state != KeyState::Retired);
+            let bits = good.fold(0_u64, |bits, key| bits | 1 << (key.id % 64));
+            usable.store(bits, Ordering::Release);
+        }
+        self.inner.active.store(active_of(keys).id, Ordering::Release);
+    }
+
+    /// Whether the key with this id is there and not retired.
+    pub fn is_usable(&self, id: u8) -> bool {
+        let word = self.inner.usable[usize::from(id) / 64].load(Ordering::Acquire);
+        word >> (id % 64) & 1 == 1
     }
 
     fn all(&self) -> Arc<Vec<Arc<RootKey>>> {
@@ -330,7 +356,7 @@ impl KeyRing {
             file::replace(path, text.as_bytes())
                 .map_err(|source| KeyRingError::Io { path: path.clone(), source })?;
         }
-        self.inner.active.store(active_of(&keys).id, Ordering::Release);
+        self.note(&keys);
         *held = Arc::new(keys);
         Ok(answer)
     }

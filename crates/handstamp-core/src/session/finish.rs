@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -84,7 +84,6 @@ impl Session {
     /// false (a 5xx, a panic) what was changed since the last commit is dropped.
     pub fn finish(&self, is_good: bool) -> Finish {
         let mut state = self.lock();
-        state.has_finished = true;
         if state.is_activity
             && let Base::Live(cached) = &state.base
         {
@@ -152,6 +151,7 @@ impl Session {
             return CommitFuture { session, step: Commit::Nothing };
         }
         let (engine, client) = (Arc::clone(engine), state.client.clone());
+        let delta = Arc::new(Mutex::new(delta));
         let begun = tokio::spawn(async move {
             engine.begin(Begin { sign_in: None, client, old: None, delta }).await
         });

@@ -47,11 +47,11 @@ pub(crate) struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if state.has_finished && !state.delta.is_empty() {
+        if !state.delta.is_empty() {
             self.engine.dropped_dirty.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             tracing::warn!(
                 session = state.live().map(|cached| cached.record.id.to_string()),
-                "a session was changed after the response and dropped without commit()"
+                "a session was changed and dropped without commit()"
             );
         }
     }

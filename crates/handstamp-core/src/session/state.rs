@@ -38,7 +38,6 @@ pub(crate) struct State {
     pub(super) has_signed_out: bool,
     pub(super) is_destroyed: bool,
     pub(super) is_activity: bool,
-    pub(super) has_finished: bool,
 }
 
 impl State {
@@ -57,7 +56,6 @@ impl State {
             has_signed_out: false,
             is_destroyed: false,
             is_activity: true,
-            has_finished: false,
         }
     }
 
@@ -119,6 +117,17 @@ impl State {
     pub(super) fn rebase(&mut self, cached: Arc<Cached>, sizes: Sizes) {
         self.base = Base::Live(cached);
         self.refusal = None;
+        self.see_again(sizes);
+    }
+
+    /// Takes back changes that could not be committed with something else.
+    pub(super) fn put_back(&mut self, mut delta: Delta, sizes: Sizes) {
+        delta.append(&mut self.delta);
+        self.delta = delta;
+        self.see_again(sizes);
+    }
+
+    fn see_again(&mut self, sizes: Sizes) {
         let content = self.base_content();
         self.view = match self.delta.is_empty() {
             true => None,
