@@ -49,7 +49,11 @@ impl Sealer {
 
     /// Seals `events`, whose writers and numbers are set, to what stands before them. Answers the
     /// id of the key that was used and the link.
-    pub fn seal(&self, before: &Link, events: &[Event]) -> (u8, Link) {
+    pub fn seal<'a>(
+        &self,
+        before: &Link,
+        events: impl IntoIterator<Item = &'a Event>,
+    ) -> (u8, Link) {
         let root = self.keys.active();
         (root.id(), link(root.audit_key(), before, events))
     }
@@ -64,7 +68,7 @@ impl Sealer {
     }
 }
 
-fn link(key: &[u8; 32], before: &Link, events: &[Event]) -> Link {
+fn link<'a>(key: &[u8; 32], before: &Link, events: impl IntoIterator<Item = &'a Event>) -> Link {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Link::START };
     mac.update(&before.0);
     for event in events {
