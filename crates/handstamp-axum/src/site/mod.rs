@@ -84,12 +84,11 @@ impl SiteCheck {
 
     /// Judges a request by its head.
     pub fn judge(&self, head: &Parts) -> Verdict {
-        let verdict = match head.method {
-            Method::GET if !head.headers.contains_key(UPGRADE) => return Verdict::Safe,
-            Method::HEAD | Method::OPTIONS | Method::TRACE => return Verdict::Safe,
-            _ => self.evidence(head),
-        };
-        match verdict {
+        let opens_a_door = head.method == Method::GET && head.headers.contains_key(UPGRADE);
+        if !changes_something(&head.method) && !opens_a_door {
+            return Verdict::Safe;
+        }
+        match self.evidence(head) {
             Ok(()) => Verdict::Own,
             Err(Why::NoEvidence) if is_handshake(&head.method) => Verdict::Own,
             Err(why) => Verdict::Refused(why),
@@ -134,6 +133,11 @@ impl SiteCheck {
         let is_here = host(head).is_some_and(|host| origin.is_at(host));
         (scheme_fits && is_here) || self.trusted.contains(&origin)
     }
+}
+
+/// Whether requests of this method may change something (RFC 9110 §9.2.1 calls the others safe).
+pub(crate) const fn changes_something(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE)
 }
 
 /// A GET that asks for another protocol; over HTTP/2 an extended CONNECT.
