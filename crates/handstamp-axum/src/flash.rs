@@ -3,8 +3,8 @@
 use std::fmt;
 
 use axum_core::extract::FromRequestParts;
+use handstamp_core::data::Flash;
 use http::request::Parts;
-use serde_json::Value;
 
 use crate::rejection::SessionRejection;
 use crate::session::Session;
@@ -35,15 +35,9 @@ pub struct FlashMessage {
 }
 
 impl Flashes {
-    /// Takes all messages out of `session`, in the order of their keys, then of their arrival.
+    /// Takes all messages out of `session`, oldest first.
     pub fn take(session: &handstamp_core::Session) -> Self {
-        let mut taken = Vec::new();
-        for key in session.flash_keys() {
-            while let Some(value) = session.get_flash::<Value>(&key) {
-                taken.push(FlashMessage { key: key.to_string(), text: text(value) });
-            }
-        }
-        Self(taken)
+        Self(session.take_flashes().iter().map(FlashMessage::of).collect())
     }
 
     /// The messages.
@@ -57,10 +51,10 @@ impl Flashes {
     }
 }
 
-fn text(value: Value) -> String {
-    match value {
-        Value::String(text) => text,
-        other => other.to_string(),
+impl FlashMessage {
+    fn of(flash: &Flash) -> Self {
+        let text = serde_json::from_str(&flash.value).unwrap_or_else(|_| flash.value.to_string());
+        Self { key: flash.key.to_string(), text }
     }
 }
 

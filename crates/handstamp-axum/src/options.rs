@@ -28,7 +28,7 @@ impl Options {
         let cookie = manager.config().cookie();
         let site = SiteCheck::new(manager.config().trusted_origins()).https_only(cookie.secure);
         Self {
-            pre_session_name: format!("{}-pre", cookie.name),
+            pre_session_name: cookie.pre_session_name(),
             site,
             is_site_check_log_only: false,
             sign_in: None,

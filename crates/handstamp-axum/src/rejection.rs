@@ -92,7 +92,8 @@ impl SessionRejection {
     /// The status of the answer when it is not a redirect.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Session(error) | Self::SignIn { error, .. } => status_of(error),
+            Self::Session(error) => status_of(error),
+            Self::SignIn { .. } => StatusCode::UNAUTHORIZED,
             Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Csrf | Self::Forbidden | Self::StepUp { .. } => StatusCode::FORBIDDEN,
             Self::Form(error) => error.status(),
@@ -102,6 +103,7 @@ impl SessionRejection {
     /// The code of the answer, for programs.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Session(error) if error.status() == 500 => "INTERNAL",
             Self::Session(error) | Self::SignIn { error, .. } => error.code(),
             Self::NoLayer => "INTERNAL",
             Self::Csrf => "CSRF_INVALID",

@@ -114,15 +114,15 @@ impl<S: Send + Sync> axum_core::extract::FromRequestParts<S> for SessionSlot {
 }
 
 impl Inner {
-    fn presented(&self) -> Presented {
+    fn presented(&self) -> Presented<'_> {
         Presented {
             cookie: match &self.cookie {
                 Held::None => CookieValue::None,
-                Held::One(text) => CookieValue::One(text.as_str().into()),
+                Held::One(text) => CookieValue::One(text.as_str().as_bytes()),
                 Held::Several => CookieValue::Several,
             },
             pre_session: match &self.pre_session {
-                Held::One(text) => Some(text.as_str().into()),
+                Held::One(text) => Some(text.as_str()),
                 Held::None | Held::Several => None,
             },
             client: Client {

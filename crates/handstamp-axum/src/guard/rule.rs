@@ -47,7 +47,7 @@ impl Rule {
 
 impl Case<'_> {
     pub(crate) fn user(&self) -> Result<(), SessionRejection> {
-        if self.session.is_user() { Ok(()) } else { Err(self.sign_in()) }
+        if self.session.is_authenticated() { Ok(()) } else { Err(self.sign_in()) }
     }
 
     pub(crate) fn role(&self, name: &str) -> Result<(), SessionRejection> {
