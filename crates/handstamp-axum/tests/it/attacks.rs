@@ -79,10 +79,13 @@ async fn s46_reading_writes_nothing() {
     let world = World::new();
     let mut browser = world.browser();
     browser.post("/login/alice").await;
+    browser.get("/whoami").await;
+    world.settle().await;
     let before = world.commits();
     for path in ["/whoami", "/read/note", "/account", "/token", "/field", "/public", "/flashes"] {
         browser.get(path).await;
     }
+    world.settle().await;
     assert_eq!(world.commits(), before);
 }
 

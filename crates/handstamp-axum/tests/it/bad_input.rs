@@ -45,6 +45,7 @@ async fn a_forged_cookie_costs_no_store_call() {
     let mut browser = world.browser();
     browser.post("/login/alice").await;
     let good = browser.cookie().unwrap().to_owned();
+    world.settle().await;
     let before = world.calls();
     for at in 0..good.len() {
         let mut forged = good.clone().into_bytes();

@@ -58,6 +58,8 @@ async fn n04_what_only_reads_writes_nothing() {
     let world = World::new();
     let mut browser = world.browser();
     browser.get("/visit").await;
+    browser.get("/visit").await;
+    world.settle().await;
     let before = world.commits();
     for _ in 0..10 {
         assert!(browser.get("/read/visits").await.set_cookies().is_empty());
@@ -134,8 +136,7 @@ async fn commit_stands_though_the_answer_is_a_500() {
 
 /// A body of one piece, made by a task while the client reads.
 fn streaming(piece: impl Future<Output = &'static str> + Send + 'static) -> Response {
-    let (sender, body) = http_body_util::channel::Channel::<Bytes>::new(1);
-    let mut sender = sender;
+    let (mut sender, body) = http_body_util::channel::Channel::<Bytes>::new(1);
     tokio::spawn(async move {
         let text = piece.await;
         let _ = sender.send_data(Bytes::from_static(text.as_bytes())).await;

@@ -13,4 +13,5 @@ mod store_down;
 mod tower_services;
 mod traffic;
 mod unwinding;
+mod watched;
 mod world;

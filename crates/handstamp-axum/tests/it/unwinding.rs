@@ -115,10 +115,12 @@ async fn a_connection_dropped_while_logout_is_in_the_store_leaves_it_signed_out(
     let mut answer = Box::pin(browser.app.clone().oneshot(request(&browser, "/logout")));
     tokio::select! {
         _ = &mut answer => panic!("the commit was not held"),
-        () = held.reached() => {}
+        () = held.reached.notified() => {}
     }
     drop(answer);
-    held.release();
+    held.holds_commits.store(false, std::sync::atomic::Ordering::SeqCst);
+    held.released.notify_waiters();
+    held.released.notify_one();
     world.settle().await;
     assert_eq!(browser.get("/whoami").await.body, "nobody");
 }
