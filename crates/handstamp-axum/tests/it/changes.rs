@@ -165,8 +165,9 @@ async fn a_streaming_body_persists_only_by_commit() {
         let keys = |session: Session| async move {
             format!("{} {} {}", session.has("head"), session.has("with"), session.has("without"))
         };
-        let get = axum::routing::get;
-        router.route("/with", get(with)).route("/without", get(without)).route("/keys", get(keys))
+        let router = router.route("/with", axum::routing::get(with));
+        let router = router.route("/without", axum::routing::get(without));
+        router.route("/keys", axum::routing::get(keys))
     });
     let mut browser = Browser::new(&app);
     assert_eq!(browser.get("/with").await.body, "done");

@@ -37,17 +37,19 @@ async fn dropped(browser: &Browser, path: &str, reached: &Notify) {
     drop(answer);
 }
 
+async fn out_panic(session: Session) {
+    session.logout().await.unwrap();
+    panic!("after logout");
+}
+
+async fn set_panic(session: Session) {
+    session.set("note", &"x").unwrap();
+    panic!("after set");
+}
+
 fn app(world: &World, reached: &Arc<Notify>) -> Router {
     let (one, other) = (Arc::clone(reached), Arc::clone(reached));
     world.routes(|router| {
-        let out_panic = |session: Session| async move {
-            session.logout().await.unwrap();
-            panic!("after logout");
-        };
-        let set_panic = |session: Session| async move {
-            session.set("note", &"x").unwrap();
-            panic!("after set");
-        };
         let out_wait = |session: Session| async move {
             session.logout().await.unwrap();
             one.notify_one();
@@ -59,8 +61,8 @@ fn app(world: &World, reached: &Arc<Notify>) -> Router {
             std::future::pending::<()>().await;
         };
         router
-            .route("/out/panic", post(out_panic as fn(Session) -> _))
-            .route("/set/panic", post(set_panic as fn(Session) -> _))
+            .route("/out/panic", post(out_panic))
+            .route("/set/panic", post(set_panic))
             .route("/out/wait", post(out_wait))
             .route("/set/wait", post(set_wait))
     })
