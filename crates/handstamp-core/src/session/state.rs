@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::finish::CookieAction;
 use crate::cache::Cached;
-use crate::csrf::PreSession;
+use crate::csrf::{PreSession, Unproven};
 use crate::delta::{Content, Delta, Op, Sizes};
 use crate::error::{Refused, SessionError};
+use crate::key::KeyRing;
 use crate::record::Client;
 use crate::token::Token;
 
@@ -28,7 +29,9 @@ pub(crate) struct State {
     pub(super) delta: Delta,
     pub(super) refusal: Option<Refused>,
     pub(super) client: Client,
-    /// The visitor's cookie that was presented, or made for a form in this request.
+    /// The visitor's cookie that was presented, until somebody asks whether it is good.
+    pub(super) presented_visitor: Option<Unproven>,
+    /// The visitor's cookie that was presented and is good, or was made in this request.
     pub(super) visitor: Option<PreSession>,
     pub(super) is_visitor_new: bool,
     /// Two session cookies were presented.
@@ -48,6 +51,7 @@ impl State {
             delta: Delta::new(),
             refusal: None,
             client,
+            presented_visitor: None,
             visitor: None,
             is_visitor_new: false,
             is_ambiguous: false,
@@ -64,6 +68,14 @@ impl State {
             Base::Live(cached) => Some(cached),
             Base::Presented(_) | Base::Nobody => None,
         }
+    }
+
+    /// The visitor that a good cookie was presented of, or that was made in this request.
+    pub(super) fn visitor(&mut self, keys: &KeyRing) -> Option<PreSession> {
+        if let Some(presented) = self.presented_visitor.take() {
+            self.visitor = presented.prove(keys);
+        }
+        self.visitor
     }
 
     fn base_content(&self) -> Content {

@@ -1,0 +1,17 @@
+//! The web layer over a real engine and the memory store, through whole routers.
+
+mod attacks;
+mod bad_input;
+mod browser;
+mod changes;
+mod csrf;
+mod flash;
+mod guards;
+mod headers;
+mod sign_in;
+mod store_down;
+mod tower_services;
+mod traffic;
+mod unwinding;
+mod watched;
+mod world;
