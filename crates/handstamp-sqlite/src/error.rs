@@ -32,7 +32,9 @@ pub enum SqliteError {
         path: PathBuf,
     },
     /// The file is no database, or is damaged. Nothing in it was changed.
-    #[error("{path} is not a database or is damaged; restore it from a backup or name another file")]
+    #[error(
+        "{path} is not a database or is damaged; restore it from a backup or name another file"
+    )]
     Damaged {
         /// The file.
         path: PathBuf,

@@ -230,11 +230,7 @@ pub(crate) fn sealed(
     Ok(batches)
 }
 
-fn sealed_batch(
-    connection: &Connection,
-    writer: u32,
-    row: &Row<'_>,
-) -> Result<SealedBatch, Fault> {
+fn sealed_batch(connection: &Connection, writer: u32, row: &Row<'_>) -> Result<SealedBatch, Fault> {
     let mut columns = Columns::of(row);
     let number = columns.count("number")?;
     let key_id = columns.next("key_id")?;

@@ -31,8 +31,8 @@ impl Readers {
         let reads: Inbox = Arc::new(Mutex::new(reads));
         let mut readers = Self { inbox: Some(inbox), threads: Vec::with_capacity(count) };
         for _ in 0..count.max(1) {
-            let connection = connection::reader(path)
-                .map_err(|error| SqliteError::of_sqlite(path, error))?;
+            let connection =
+                connection::reader(path).map_err(|error| SqliteError::of_sqlite(path, error))?;
             let reads = Arc::clone(&reads);
             let thread = thread::Builder::new()
                 .name("handstamp-read".into())

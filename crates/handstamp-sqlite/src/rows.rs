@@ -163,10 +163,7 @@ pub(crate) fn find(connection: &Connection, id: SessionId) -> Result<Option<Reco
 }
 
 /// Of the record under `id`, only what a change is decided by; all else is blank.
-pub(crate) fn find_stamps(
-    connection: &Connection,
-    id: SessionId,
-) -> Result<Option<Record>, Fault> {
+pub(crate) fn find_stamps(connection: &Connection, id: SessionId) -> Result<Option<Record>, Fault> {
     let mut statement = connection.prepare_cached(STAMPS)?;
     let mut rows = statement.query([id.as_bytes()])?;
     rows.next()?.map(|row| read_stamps(id, row)).transpose()

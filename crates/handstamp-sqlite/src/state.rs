@@ -44,8 +44,9 @@ impl State {
         writer: u32,
         keep_changes: i64,
     ) -> Result<Self, Fault> {
-        let change = connection
-            .query_row("SELECT coalesce(max(number), 0) FROM changes", [], |row| row.get(0))?;
+        let change =
+            connection
+                .query_row("SELECT coalesce(max(number), 0) FROM changes", [], |row| row.get(0))?;
         let deployment = deployment(connection)?;
         Ok(Self { deployment, tip: tip(connection, writer)?, change, keep_changes })
     }
@@ -74,8 +75,8 @@ pub(crate) fn set_deployment(
     connection: &Connection,
     deployment: &Deployment,
 ) -> Result<(), Fault> {
-    let json = serde_json::to_string(deployment)
-        .map_err(|_| Fault::Stored("head of the deployment"))?;
+    let json =
+        serde_json::to_string(deployment).map_err(|_| Fault::Stored("head of the deployment"))?;
     connection
         .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'deployment'")?
         .execute([json])?;

@@ -31,12 +31,8 @@ pub(crate) enum Care {
 pub(crate) trait Work: Send {
     /// Does it, or a bounded part of it, inside a transaction. May be called again after a
     /// rollback, so what it remembers counts only from [`settle`](Self::settle) on.
-    fn step(
-        &mut self,
-        connection: &Connection,
-        state: &mut State,
-        care: Care,
-    ) -> Result<(), Fault>;
+    fn step(&mut self, connection: &Connection, state: &mut State, care: Care)
+    -> Result<(), Fault>;
 
     /// The transaction is on disk: answers, or asks for another turn.
     fn settle(self: Box<Self>) -> Option<Box<dyn Work>>;
@@ -78,9 +74,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let inbox = self.inbox.as_ref().ok_or_else(|| StoreError::unavailable(Fault::Panicked))?;
-        inbox
-            .send(Box::new(make(reply)))
-            .map_err(|_| StoreError::unavailable(Fault::Panicked))?;
+        inbox.send(Box::new(make(reply))).map_err(|_| StoreError::unavailable(Fault::Panicked))?;
         // Taken and never answered: nobody knows how far it came.
         answer.await.unwrap_or_else(|_| Err(StoreError::unknown(Fault::Panicked)))
     }
