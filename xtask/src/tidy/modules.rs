@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_module_may_use_its_own_row_and_what_lies_below() {
         assert!(
-            told("record.rs", "use crate::id::SessionId;\nuse crate::head::Head;\n").is_empty()
+            told("head.rs", "use crate::id::SessionId;\nuse crate::config::Limit;\n").is_empty()
         );
         assert_eq!(
             told("record.rs", "\nuse crate::session::Session;\n"),
