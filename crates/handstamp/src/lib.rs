@@ -11,8 +11,14 @@
 //! | `sqlite` | the embedded store |
 //! | `testing` | a clock set by hand, seeded randomness, a store that holds and fails calls |
 
+// Named one by one, because the extractor takes the place of the engine's own `Session`.
 #[cfg(feature = "axum")]
-pub use handstamp_axum::*;
+#[doc(inline)]
+pub use handstamp_axum::{
+    CSRF_FIELD, CSRF_HEADER, CsrfForm, CsrfToken, FlashMessage, Flashes, FormError, RequireFresh,
+    RequireRole, RequireUser, ResponseFuture, ReturnTo, RoleName, Session, SessionLayer,
+    SessionRejection, SessionService, SessionSlot, cookies, require, site,
+};
 #[doc(inline)]
 pub use handstamp_core::*;
 #[cfg(feature = "sqlite")]
