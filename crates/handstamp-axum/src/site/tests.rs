@@ -18,8 +18,11 @@ fn judge(method: &str, lines: &[(&str, &str)]) -> Verdict {
     SiteCheck::new([TRUSTED]).https_only(true).judge(&head(method, &[&here, lines].concat()))
 }
 
+/// The headers of a request, and what is to come of it.
+type Row<'a> = (&'a [(&'a str, &'a str)], Result<(), Why>);
+
 #[track_caller]
-fn table(rows: &[(&[(&str, &str)], Result<(), Why>)]) {
+fn table(rows: &[Row<'_>]) {
     for (lines, expected) in rows {
         let expected = expected.map_or_else(Verdict::Refused, |()| Verdict::Own);
         for method in ["POST", "PUT", "PATCH", "DELETE", "PURGE"] {

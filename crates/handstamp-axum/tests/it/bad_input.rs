@@ -25,8 +25,20 @@ async fn s08_a_cookie_that_is_no_token_is_a_visitor_and_costs_no_store_call() {
     let world = World::new();
     let long = vec![b'A'; 10_240];
     let values: [&[u8]; 14] = [
-        b"", b"x", &long, b"\xff\xfe", b"'", b"<script>", b"\"AAAA\"", b"a b", b"%00", b"..", b"=",
-        b"null", &[b'A'; 75], &[b'A'; 76],
+        b"",
+        b"x",
+        &long,
+        b"\xff\xfe",
+        b"'",
+        b"<script>",
+        b"\"AAAA\"",
+        b"a b",
+        b"%00",
+        b"..",
+        b"=",
+        b"null",
+        &[b'A'; 75],
+        &[b'A'; 76],
     ];
     for value in values {
         let answer = with_cookies(&world, "/whoami", &[&line(value)]).await;

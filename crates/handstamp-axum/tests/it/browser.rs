@@ -67,7 +67,8 @@ impl Browser {
 
     /// Calls `path` as a script of this site does.
     pub(crate) async fn call(&mut self, method: Method, path: &str) -> Answer {
-        let request = Request::builder().method(method).uri(path).header(ACCEPT, "application/json");
+        let request =
+            Request::builder().method(method).uri(path).header(ACCEPT, "application/json");
         let request = request.header("sec-fetch-site", "same-origin");
         self.send(request.body(Body::empty()).unwrap()).await
     }
@@ -96,7 +97,8 @@ impl Browser {
 
     /// Adds the cookies to a request.
     pub(crate) fn with_cookies(&self, mut request: Request<Body>) -> Request<Body> {
-        let pairs: Vec<_> = self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let pairs: Vec<_> =
+            self.jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !pairs.is_empty() {
             request.headers_mut().insert(COOKIE, pairs.join("; ").parse().unwrap());
         }

@@ -234,3 +234,48 @@ async fn n02_a_value_over_the_limit_is_an_error_before_anything_is_stored() {
     assert!(answer.set_cookies().is_empty());
     assert_eq!(world.rows().await, 0);
 }
+
+#[tokio::test]
+async fn a_visitors_request_that_commits_twice_at_once_begins_one_session() {
+    let world = World::new();
+    let app = world.routes(|router| {
+        let twice = |session: Session| async move {
+            session.set("one", &1).unwrap();
+            let (one, other) = (session.clone(), session.clone());
+            let first = tokio::spawn(async move { one.commit().await });
+            tokio::task::yield_now().await;
+            session.set("other", &1).unwrap();
+            let second = tokio::spawn(async move { other.commit().await });
+            first.await.unwrap().unwrap();
+            second.await.unwrap().unwrap();
+        };
+        let both = |session: Session| async move {
+            format!("{} {}", session.has("one"), session.has("other"))
+        };
+        router.route("/twice", axum::routing::get(twice)).route("/both", axum::routing::get(both))
+    });
+    let mut browser = Browser::new(&app);
+    browser.get("/twice").await;
+    assert_eq!(world.rows().await, 1);
+    assert_eq!(browser.get("/both").await.body, "true true");
+}
+
+#[tokio::test]
+async fn a_sign_in_while_the_visitors_data_is_being_committed_leaves_one_live_session() {
+    let world = World::new();
+    let app = world.routes(|router| {
+        let enter = |session: Session| async move {
+            session.set("cart", &1).unwrap();
+            let committing = session.clone();
+            let commit = tokio::spawn(async move { committing.commit().await });
+            tokio::task::yield_now().await;
+            session.login("alice").await.unwrap();
+            commit.await.unwrap().unwrap();
+        };
+        router.route("/enter", axum::routing::post(enter))
+    });
+    let mut browser = Browser::new(&app);
+    browser.post("/enter").await;
+    assert_eq!(browser.get("/whoami").await.body, "alice");
+    assert_eq!(browser.get("/read/cart").await.body, "1");
+}

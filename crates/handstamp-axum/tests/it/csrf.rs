@@ -142,7 +142,10 @@ async fn s98_a_form_has_a_limit() {
     let world = World::new();
     let mut browser = world.browser();
     let answer = browser.submit("/order", &"x".repeat(3 << 20)).await;
-    assert_eq!((answer.status, answer.code()), (StatusCode::PAYLOAD_TOO_LARGE, "BAD_REQUEST".into()));
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::PAYLOAD_TOO_LARGE, "BAD_REQUEST".into())
+    );
 }
 
 #[tokio::test]

@@ -23,7 +23,10 @@ fn guarded(world: &World) -> Router {
             .route("/x/user", get(|user: RequireUser| async move { user.id().to_string() }))
             .route("/x/role", get(|_editor: RequireRole<Editor>| async { "in" }))
             .route("/x/fresh", get(|_fresh: RequireFresh<300>| async { "in" }))
-            .route("/x/maybe", get(|user: Option<RequireUser>| async move { user.is_some().to_string() }))
+            .route(
+                "/x/maybe",
+                get(|user: Option<RequireUser>| async move { user.is_some().to_string() }),
+            )
             .merge(Router::new().route("/l/user", done()).route_layer(require::user()))
             .merge(Router::new().route("/l/role", done()).route_layer(require::role("editor")))
             .merge(Router::new().route("/l/fresh", done()).route_layer(require::fresh(300)))
@@ -39,7 +42,9 @@ fn guarded(world: &World) -> Router {
 async fn a_visitor_passes_no_guard() {
     let world = World::new();
     let mut browser = Browser::new(&guarded(&world));
-    for path in ["/x/user", "/x/role", "/x/fresh", "/l/user", "/l/role", "/l/fresh", "/l/permission"] {
+    for path in
+        ["/x/user", "/x/role", "/x/fresh", "/l/user", "/l/role", "/l/fresh", "/l/permission"]
+    {
         let page = browser.get(path).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{path}");
         let back = path.replace('/', "%2F");
@@ -137,7 +142,10 @@ async fn s32_a_sign_in_one_second_too_old_is_asked_to_step_up() {
     world.clock.advance(Duration::from_secs(2));
     for path in ["/x/fresh", "/l/fresh"] {
         let answer = browser.call(Method::GET, path).await;
-        assert_eq!((answer.status, answer.code()), (StatusCode::FORBIDDEN, "STEP_UP_REQUIRED".into()));
+        assert_eq!(
+            (answer.status, answer.code()),
+            (StatusCode::FORBIDDEN, "STEP_UP_REQUIRED".into())
+        );
         assert_eq!(answer.json()["max_age_seconds"], 300);
         let page = browser.get(path).await;
         let back = path.replace('/', "%2F");

@@ -39,8 +39,11 @@ async fn s18_never_two_set_cookie_of_one_name() {
     });
     let mut browser = Browser::new(&app);
     let answer = browser.get("/many").await;
-    let mut names: Vec<_> =
-        answer.set_cookies().iter().map(|line| line.split_once('=').unwrap().0.to_owned()).collect();
+    let mut names: Vec<_> = answer
+        .set_cookies()
+        .iter()
+        .map(|line| line.split_once('=').unwrap().0.to_owned())
+        .collect();
     names.sort();
     assert_eq!(names, ["__Host-handstamp", "__Host-handstampx", "theme"]);
     assert_eq!(browser.get("/whoami").await.body, "alice");

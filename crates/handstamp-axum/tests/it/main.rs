@@ -1,5 +1,8 @@
 //! The web layer over a real engine and the memory store, through whole routers.
 
+// The configuration of clippy allows these in tests, not in what tests share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod attacks;
 mod bad_input;
 mod browser;

@@ -178,7 +178,10 @@ async fn s22_a_cookie_kept_past_the_lifetime_is_refused() {
     browser.post("/login/alice").await;
     world.clock.advance(std::time::Duration::from_secs(25 * 3600));
     let answer = browser.call(axum::http::Method::GET, "/account").await;
-    assert_eq!((answer.status, answer.code()), (StatusCode::UNAUTHORIZED, "SESSION_EXPIRED".into()));
+    assert_eq!(
+        (answer.status, answer.code()),
+        (StatusCode::UNAUTHORIZED, "SESSION_EXPIRED".into())
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;

@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use axum::Router;
 use axum::extract::Path;
+use axum::handler::Handler;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
-use axum::handler::Handler;
 use axum::routing::{get, post};
 use handstamp_axum::{
     CsrfForm, CsrfToken, Flashes, RequireUser, Session, SessionLayer, SessionRejection, require,
@@ -180,7 +180,10 @@ fn forms() -> Router {
         .route("/set-and-answer/{status}", post(set_and_answer))
         .route("/flash/{key}/{text}", post(flash))
         .route("/order", post(order))
-        .route("/regenerate-csrf", post(|session: Session| async move { session.regenerate_csrf() }))
+        .route(
+            "/regenerate-csrf",
+            post(|session: Session| async move { session.regenerate_csrf() }),
+        )
 }
 
 async fn set(session: Session, Path((key, value)): Path<(String, String)>) -> Answer<()> {

@@ -211,6 +211,8 @@ impl Session {
         self.engine().ensure_maintenance();
         let session = self.clone();
         let task = tokio::spawn(async move {
+            let this = session.clone();
+            let _turn = this.0.turn.lock().await;
             if matches!(session.lock().base, Base::Presented(_)) {
                 session.resolve().await?;
             }

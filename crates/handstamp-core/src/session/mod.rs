@@ -42,6 +42,8 @@ pub struct Session(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) engine: Arc<Engine>,
     state: Mutex<State>,
+    /// Held by whatever makes a session of this request begin or end, so that no two do at once.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Drop for Inner {
@@ -59,7 +61,7 @@ impl Drop for Inner {
 
 impl Session {
     pub(crate) fn with_state(engine: Arc<Engine>, state: State) -> Self {
-        Self(Arc::new(Inner { engine, state: Mutex::new(state) }))
+        Self(Arc::new(Inner { engine, state: Mutex::new(state), turn: Default::default() }))
     }
 
     fn engine(&self) -> &Arc<Engine> {
