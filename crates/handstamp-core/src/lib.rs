@@ -28,6 +28,8 @@ pub mod roles;
 mod session;
 pub mod sign_in;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 pub mod token;
 mod touch;
