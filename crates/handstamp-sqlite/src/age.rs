@@ -20,7 +20,11 @@ const TOUCH: &str = "UPDATE sessions SET last_seen = ?2, due_at = CASE \
     WHERE id = ?1 AND ended_at IS NULL AND last_seen < ?2 AND due_at > ?2";
 
 const PURGE: &str = "DELETE FROM sessions WHERE rowid IN \
-    (SELECT rowid FROM sessions WHERE ended_at <= ?1 ORDER BY ended_at LIMIT ?2) RETURNING id";
+    (SELECT rowid FROM sessions WHERE ended_at <= ?1 ORDER BY ended_at LIMIT ?2) RETURNING id, subject";
+
+/// A head that says nothing is as good as none: guests come and go.
+const FORGET: &str = "DELETE FROM heads WHERE subject = ?1 AND version = 0 \
+    AND NOT EXISTS (SELECT 1 FROM sessions WHERE subject = ?1)";
 
 /// Touches on their way to the writer.
 pub(crate) struct Touch {
@@ -91,14 +95,20 @@ impl Purge {
 
 impl Work for Purge {
     fn step(&mut self, connection: &Connection, _: &mut State, _: Care) -> Result<(), Fault> {
-        let mut statement = connection.prepare_cached(PURGE)?;
         let most = i64::try_from(self.next()).unwrap_or(i64::MAX);
-        let removed = statement
-            .query_map(params![self.before.as_millis(), most], |row| row.get(0))?
-            .collect::<Result<Vec<[u8; SessionId::LEN]>, _>>()?;
+        let removed = connection
+            .prepare_cached(PURGE)?
+            .query_map(params![self.before.as_millis(), most], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
+            .collect::<Result<Vec<([u8; SessionId::LEN], Option<String>)>, _>>()?;
         let mut unbind = connection.prepare_cached("DELETE FROM bindings WHERE session = ?1")?;
-        for id in &removed {
+        let mut forget = connection.prepare_cached(FORGET)?;
+        for (id, subject) in &removed {
             unbind.execute([id])?;
+            if let Some(subject) = subject {
+                forget.execute([subject])?;
+            }
         }
         self.removed_now = removed.len();
         Ok(())

@@ -111,7 +111,7 @@ fn after_number(
     let mut statement = connection.prepare_cached(
         "SELECT number, changes FROM changes WHERE number > ?1 ORDER BY number LIMIT ?2",
     )?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit.max(1)).unwrap_or(i64::MAX);
     let mut rows = statement.query([from, limit])?;
     let (mut changes, mut to) = (Vec::new(), from);
     while let Some(row) = rows.next()? {

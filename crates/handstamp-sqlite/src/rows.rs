@@ -99,7 +99,7 @@ pub(crate) fn signed(count: u64) -> Result<i64, Fault> {
 
 fn milliseconds(span: Duration) -> Result<i64, Fault> {
     let millis = i64::try_from(span.as_millis()).ok();
-    let exact = millis.filter(|_| span.subsec_nanos() % 1_000_000 == 0);
+    let exact = millis.filter(|_| span.subsec_nanos().is_multiple_of(1_000_000));
     exact.ok_or(Fault::Unfit("an idle lifetime is whole milliseconds"))
 }
 
