@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::problem::{NO_STORE, Problem, rfc3339};
+use crate::site::Why;
 
 /// Why a handler was not run, or could not go on: `?` on the calls of a session ends here and
 /// becomes an answer.
@@ -28,6 +29,9 @@ pub enum SessionRejection {
     /// The request did not carry the right CSRF token.
     #[error("the csrf token is missing or wrong")]
     Csrf,
+    /// The request was not shown to be made by this site.
+    #[error(transparent)]
+    CrossSite(#[from] Why),
     /// A guard wants a user, and there is none.
     #[error("nobody is signed in")]
     SignIn {
@@ -95,7 +99,9 @@ impl SessionRejection {
             Self::Session(error) => status_of(error),
             Self::SignIn { .. } => StatusCode::UNAUTHORIZED,
             Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Csrf | Self::Forbidden | Self::StepUp { .. } => StatusCode::FORBIDDEN,
+            Self::Csrf | Self::CrossSite(_) | Self::Forbidden | Self::StepUp { .. } => {
+                StatusCode::FORBIDDEN
+            }
             Self::Form(error) => error.status(),
         }
     }
@@ -106,7 +112,7 @@ impl SessionRejection {
             Self::Session(error) if error.status() == 500 => "INTERNAL",
             Self::Session(error) | Self::SignIn { error, .. } => error.code(),
             Self::NoLayer => "INTERNAL",
-            Self::Csrf => "CSRF_INVALID",
+            Self::Csrf | Self::CrossSite(_) => "CSRF_INVALID",
             Self::Forbidden => "FORBIDDEN",
             Self::StepUp { .. } => "STEP_UP_REQUIRED",
             Self::Form(_) => "BAD_REQUEST",
