@@ -13,6 +13,9 @@
 
 #[cfg(feature = "axum")]
 pub use handstamp_axum::*;
+// Both crates have one of this name; applications take the extractor.
+#[cfg(feature = "axum")]
+pub use handstamp_axum::Session;
 #[doc(inline)]
 pub use handstamp_core::*;
 #[cfg(feature = "sqlite")]
