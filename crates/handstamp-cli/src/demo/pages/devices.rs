@@ -1,7 +1,6 @@
 //! Your devices: every session of the account, and how to end them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
@@ -17,7 +16,7 @@ use serde::Deserialize;
 use super::{Answer, Frame, Pressed, go, page};
 use crate::demo::App;
 use crate::demo::device;
-use crate::demo::wording::{ago, span, why_in_short};
+use crate::demo::wording::{ago, left, why_in_short};
 
 /// How much of the past the page shows.
 const LATELY: usize = 6;
@@ -78,7 +77,7 @@ fn device(record: &Record, now: Timestamp) -> Device {
         words: words(record),
         began: ago(now.since(record.created_at)),
         seen: ago(now.since(record.last_seen)),
-        lasts: span(record.due_at().since(now).max(Duration::from_secs(60))),
+        lasts: left(record.due_at().since(now)),
         is_remembered: record.is_remembered,
     }
 }

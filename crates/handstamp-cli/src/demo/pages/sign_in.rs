@@ -82,7 +82,7 @@ pub(in crate::demo) async fn check(
         return page_again(&form_page(&session, form, None, true)?);
     };
     session.login(sign_in(account, &session, form.remember.is_some())?).await?;
-    session.flash("success", &format!("Welcome in, {}.", account.full_name))?;
+    session.flash("success", &format!("Welcome, {}.", account.full_name))?;
     go(form.return_to.as_str())
 }
 
