@@ -29,6 +29,7 @@ fn of_version(version: &str) -> Answer {
     fs::write(folder.join("Cargo.toml"), manifest(version, shell::root())).map_err(unable)?;
     fs::write(folder.join("src/main.rs"), MAIN).map_err(unable)?;
     let target = shell::target().join("beside/target");
+    eprintln!("SQLx {version}");
     shell::run(
         shell::cargo()
             .args(["run", "--quiet"])

@@ -21,7 +21,11 @@ use crate::tally::Tally;
 type Answer = Result<Tally, String>;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "Tests, checks and measures Handstamp")]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Tests, checks and measures Handstamp"
+)]
 enum Command {
     /// Run all tests: Rust, documentation and browser; installs what they need where it may
     Test(test::Options),

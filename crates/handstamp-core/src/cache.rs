@@ -246,6 +246,9 @@ impl Cache {
 
     /// Takes the deployment's epoch that a commit left behind.
     pub(crate) fn put_deployment(&self, deployment: Deployment) {
+        if deployment.epoch <= self.deployment().epoch {
+            return;
+        }
         let mut fills = self.lock_fills();
         fills.values_mut().for_each(|is_stale| *is_stale = true);
         self.deployment.fetch_max(deployment.epoch, Ordering::AcqRel);

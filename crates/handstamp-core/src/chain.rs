@@ -49,7 +49,11 @@ impl Sealer {
 
     /// Seals `events`, whose writers and numbers are set, to what stands before them. Answers the
     /// id of the key that was used and the link.
-    pub fn seal(&self, before: &Link, events: &[Event]) -> (u8, Link) {
+    pub fn seal<'a>(
+        &self,
+        before: &Link,
+        events: impl IntoIterator<Item = &'a Event>,
+    ) -> (u8, Link) {
         let root = self.keys.active();
         (root.id(), link(root.audit_key(), before, events))
     }
@@ -64,7 +68,7 @@ impl Sealer {
     }
 }
 
-fn link(key: &[u8; 32], before: &Link, events: &[Event]) -> Link {
+fn link<'a>(key: &[u8; 32], before: &Link, events: impl IntoIterator<Item = &'a Event>) -> Link {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Link::START };
     mac.update(&before.0);
     for event in events {
@@ -105,4 +109,75 @@ pub fn verify_chain(
         (number, before) = (batch.number, batch.link);
     }
     Ok((number, before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Action, Personal};
+    use crate::id::EventId;
+    use crate::time::Timestamp;
+
+    fn event(number: u64) -> Event {
+        let id = EventId::from_bytes([u8::try_from(number).unwrap(); 16]);
+        let mut event = Event::new(id, Timestamp::from_millis(9), Action::SessionStarted, [3; 16]);
+        event.set_personal(Personal { identifier: Some("x".into()), ..Personal::default() });
+        (event.writer, event.number) = (1, number);
+        event
+    }
+
+    /// Four batches of two events.
+    fn chain(sealer: &Sealer) -> Vec<SealedBatch> {
+        let mut before = Link::START;
+        let batch = |number| {
+            let events = vec![event(number * 2 - 1), event(number * 2)];
+            let (key_id, link) = sealer.seal(&before, &events);
+            before = link;
+            SealedBatch { writer: 1, number, key_id, link, events }
+        };
+        (1..=4).map(batch).collect()
+    }
+
+    fn first_bad(sealer: &Sealer, chain: &[SealedBatch]) -> Option<u64> {
+        verify_chain(sealer, 0, Link::START, chain).err().map(|broken| broken.batch)
+    }
+
+    #[test]
+    fn s106_an_edited_dropped_or_reordered_event_is_found_by_its_batch() {
+        let sealer = Sealer::new(KeyRing::generate().unwrap());
+        let good = chain(&sealer);
+        assert_eq!(first_bad(&sealer, &good), None);
+        let bend = |bend: fn(&mut Vec<SealedBatch>)| {
+            let mut chain = good.clone();
+            bend(&mut chain);
+            first_bad(&sealer, &chain)
+        };
+        assert_eq!(bend(|chain| chain[2].events[1].is_success = false), Some(3));
+        assert_eq!(bend(|chain| drop(chain[1].events.remove(0))), Some(2));
+        assert_eq!(bend(|chain| chain[1].events.swap(0, 1)), Some(2));
+        assert_eq!(bend(|chain| drop(chain.remove(1))), Some(3));
+        assert_eq!(bend(|chain| chain.swap(1, 2)), Some(3));
+        assert_eq!(bend(|chain| chain[3].link.0[0] ^= 1), Some(4));
+    }
+
+    #[test]
+    fn a_blanked_personal_part_keeps_the_chain_and_a_changed_one_breaks_it() {
+        let sealer = Sealer::new(KeyRing::generate().unwrap());
+        let mut erased = chain(&sealer);
+        erased[1].events[0].personal = None;
+        assert_eq!(first_bad(&sealer, &erased), None);
+        erased[1].events[0].personal = Some(Personal::default());
+        assert_eq!(first_bad(&sealer, &erased), Some(2));
+    }
+
+    #[test]
+    fn a_chain_sealed_by_another_ring_does_not_verify_and_one_by_a_retired_key_does() {
+        let keys = KeyRing::generate().unwrap();
+        let sealer = Sealer::new(keys.clone());
+        let sealed = chain(&sealer);
+        keys.retire(1).unwrap();
+        assert_eq!(first_bad(&sealer, &sealed), None);
+        let other = Sealer::new(KeyRing::generate().unwrap());
+        assert_eq!(first_bad(&other, &sealed), Some(1));
+    }
 }

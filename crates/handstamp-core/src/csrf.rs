@@ -83,15 +83,26 @@ impl PreSession {
         value[17..].copy_from_slice(&mac(key.csrf_key(), &[COOKIE, &self.0])[..16]);
         encoding::encode(&value)
     }
+}
 
-    /// Reads the cookie back; `None` when it was not made here.
-    pub(crate) fn from_cookie(keys: &KeyRing, text: &str) -> Option<Self> {
-        let value = encoding::decode::<33>(text.as_bytes())?;
-        let key = keys.find(value[0])?;
+/// A visitor's cookie as it was presented: decoded, its MAC not looked at, so that a request that
+/// asks for no CSRF token costs no HMAC.
+#[derive(Clone, Copy)]
+pub(crate) struct Unproven([u8; 33]);
+
+impl Unproven {
+    /// Decodes a cookie; `None` when it cannot have been made here.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        encoding::decode(text.as_bytes()).map(Self)
+    }
+
+    /// The nonce; `None` when the cookie was not made here.
+    pub(crate) fn prove(&self, keys: &KeyRing) -> Option<PreSession> {
+        let key = keys.find(self.0[0])?;
         let mut nonce = [0; 16];
-        nonce.copy_from_slice(&value[1..17]);
+        nonce.copy_from_slice(&self.0[1..17]);
         let expected = mac(key.csrf_key(), &[COOKIE, &nonce]);
-        bool::from(expected[..16].ct_eq(&value[17..])).then_some(Self(nonce))
+        bool::from(expected[..16].ct_eq(&self.0[17..])).then_some(PreSession(nonce))
     }
 }
 
@@ -139,9 +150,11 @@ mod tests {
         let keys = KeyRing::generate().unwrap();
         let visitor = PreSession::draw(&SystemRng).unwrap();
         let cookie = visitor.to_cookie(&keys);
-        assert!(PreSession::from_cookie(&keys, &cookie).is_some());
+        assert!(Unproven::read(&cookie).unwrap().prove(&keys).is_some());
         let others = KeyRing::generate().unwrap();
-        assert!(PreSession::from_cookie(&others, &cookie).is_none());
-        assert!(PreSession::from_cookie(&keys, &encoding::encode(&[1; 33])).is_none());
+        assert!(Unproven::read(&cookie).unwrap().prove(&others).is_none());
+        let invented = encoding::encode(&[1; 33]);
+        assert!(Unproven::read(&invented).unwrap().prove(&keys).is_none());
+        assert!(Unproven::read(&cookie[1..]).is_none());
     }
 }

@@ -126,6 +126,11 @@ impl Delta {
         self.0.is_empty()
     }
 
+    /// Takes over the operations of `later`, after its own.
+    pub(crate) fn append(&mut self, later: &mut Self) {
+        self.0.append(&mut later.0);
+    }
+
     pub(crate) fn push(&mut self, op: Op) {
         self.0.push(op);
     }

@@ -310,6 +310,25 @@ mod tests {
         assert_eq!(id.partition(), Partition(7));
     }
 
+    /// ASVS 7.2.3: 136 random bits, none repeated, no byte with a bias that a chi-square test sees.
+    #[test]
+    fn s03_a_million_ids_are_different_and_their_bytes_are_even() {
+        let mut seen = std::collections::HashSet::with_capacity(1_000_000);
+        let mut counts = [[0_u32; 256]; SessionId::LEN];
+        for _ in 0..1_000_000 {
+            let id = SessionId::generate(Partition(0), &SystemRng).unwrap();
+            assert!(seen.insert(id.0), "{id} twice");
+            id.0.iter().zip(&mut counts).for_each(|(byte, counts)| counts[usize::from(*byte)] += 1);
+        }
+        for (place, counts) in counts.iter().enumerate().skip(1) {
+            let expected = 1_000_000.0 / 256.0;
+            let chi: f64 =
+                counts.iter().map(|n| (f64::from(*n) - expected).powi(2) / expected).sum();
+            // 255 degrees of freedom: beyond 400 once in some ten million runs.
+            assert!(chi < 400.0, "byte {place}: {chi}");
+        }
+    }
+
     #[test]
     fn one_subject_has_one_partition_and_many_subjects_have_many() {
         let key = PartitionKey::generate(&SystemRng).unwrap();

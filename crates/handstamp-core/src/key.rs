@@ -1,9 +1,10 @@
 //! The key ring: root keys that lie outside the data, and the keys derived from them.
 
+mod file;
+
 use std::fmt;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hkdf::Hkdf;
@@ -112,6 +113,8 @@ struct Inner {
     path: Option<PathBuf>,
     /// The id of the active key, for the hot path.
     active: AtomicU8,
+    /// Which ids are there and not retired, a bit each, for the hot path.
+    usable: [AtomicU64; 4],
     keys: RwLock<Arc<Vec<Arc<RootKey>>>>,
 }
 
@@ -246,8 +249,32 @@ impl KeyRing {
     }
 
     fn from_keys(path: Option<PathBuf>, keys: Vec<Arc<RootKey>>) -> Self {
-        let active = AtomicU8::new(active_of(&keys).id);
-        Self { inner: Arc::new(Inner { path, active, keys: RwLock::new(Arc::new(keys)) }) }
+        let inner = Inner {
+            path,
+            active: AtomicU8::new(0),
+            usable: Default::default(),
+            keys: RwLock::new(Arc::new(keys)),
+        };
+        let ring = Self { inner: Arc::new(inner) };
+        ring.note(&ring.all());
+        ring
+    }
+
+    /// Notes for the hot path which keys are good.
+    fn note(&self, keys: &[Arc<RootKey>]) {
+        for (word, usable) in self.inner.usable.iter().enumerate() {
+            let is_here = |key: &&Arc<RootKey>| usize::from(key.id) / 64 == word;
+            let good = keys.iter().filter(is_here).filter(|key| key.state != KeyState::Retired);
+            let bits = good.fold(0_u64, |bits, key| bits | 1 << (key.id % 64));
+            usable.store(bits, Ordering::Release);
+        }
+        self.inner.active.store(active_of(keys).id, Ordering::Release);
+    }
+
+    /// Whether the key with this id is there and not retired.
+    pub fn is_usable(&self, id: u8) -> bool {
+        let word = self.inner.usable[usize::from(id) / 64].load(Ordering::Acquire);
+        word >> (id % 64) & 1 == 1
     }
 
     fn all(&self) -> Arc<Vec<Arc<RootKey>>> {
@@ -330,7 +357,7 @@ impl KeyRing {
             file::replace(path, text.as_bytes())
                 .map_err(|source| KeyRingError::Io { path: path.clone(), source })?;
         }
-        self.inner.active.store(active_of(&keys).id, Ordering::Release);
+        self.note(&keys);
         *held = Arc::new(keys);
         Ok(answer)
     }
@@ -403,78 +430,115 @@ fn expand_home(path: &Path) -> PathBuf {
     }
 }
 
-/// Files that only their owner can read, replaced whole or not at all.
-mod file {
-    use super::{KeyRingError, Path, Write};
-    use std::fs::{File, OpenOptions};
-    use std::io;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    pub(super) fn create(path: &Path, text: &[u8]) -> io::Result<()> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            create_folder(folder)?;
-        }
-        // Written beside and linked into place, so that a second process never reads half a ring.
-        let beside = beside(path);
-        write(&beside, text)?;
-        let linked = std::fs::hard_link(&beside, path);
-        std::fs::remove_file(&beside)?;
-        linked?;
-        sync_folder(path)
+    fn a_folder(name: &str) -> PathBuf {
+        let unique = crate::id::ChangeId::generate(&SystemRng).unwrap();
+        std::env::temp_dir().join(format!("handstamp-{name}-{unique}"))
     }
 
-    pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
-        let beside = beside(path);
-        write(&beside, text)?;
-        std::fs::rename(&beside, path)?;
-        sync_folder(path)
+    fn ring(keys: &[(u8, &str, usize)]) -> String {
+        let key = |(id, state, length): &(u8, &str, usize)| {
+            let secret = encoding::encode(&vec![7; *length]);
+            format!(r#"{{"id":{id},"state":"{state}","secret":"{secret}"}}"#)
+        };
+        let keys: Vec<_> = keys.iter().map(key).collect();
+        format!(r#"{{"handstamp_key_ring":1,"keys":[{}]}}"#, keys.join(","))
     }
 
-    fn beside(path: &Path) -> std::path::PathBuf {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}.new", std::process::id()));
-        name.into()
-    }
-
-    fn write(path: &Path, text: &[u8]) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        file.write_all(text)?;
-        file.sync_all()
-    }
-
-    fn create_folder(folder: &Path) -> io::Result<()> {
-        let mut builder = std::fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)
-    }
-
-    fn sync_folder(path: &Path) -> io::Result<()> {
-        match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            Some(folder) => File::open(folder)?.sync_all(),
-            None => File::open(".")?.sync_all(),
-        }
+    #[test]
+    fn a_ring_is_made_once_and_found_again() {
+        let folder = a_folder("ring");
+        let path = folder.join("deep/session.keys");
+        let made = KeyRing::open_or_create(&path).unwrap();
+        let found = KeyRing::open_or_create(&path).unwrap();
+        assert_eq!(made.to_json().unwrap(), found.to_json().unwrap());
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[cfg(unix)]
-    pub(super) fn refuse_open_mode(path: &Path) -> Result<(), KeyRingError> {
+    #[test]
+    fn a_ring_that_others_can_read_is_refused_with_the_command_that_mends_it() {
         use std::os::unix::fs::PermissionsExt;
-        let meta = std::fs::metadata(path)
-            .map_err(|source| KeyRingError::Io { path: path.to_path_buf(), source })?;
-        let mode = meta.permissions().mode() & 0o777;
-        if mode & 0o077 == 0 {
-            Ok(())
-        } else {
-            Err(KeyRingError::Permissions { path: path.to_path_buf(), mode })
+        let folder = a_folder("open");
+        let path = folder.join("session.keys");
+        KeyRing::open_or_create(&path).unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "made for its owner alone");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let refused = KeyRing::open_or_create(&path).unwrap_err();
+        assert!(refused.to_string().contains("chmod 600"), "{refused}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_ring_is_refused_and_never_overwritten() {
+        let folder = a_folder("damaged");
+        let path = folder.join("session.keys");
+        file::create(&path, b"{\"handstamp_key_ring\":1,\"ke").unwrap();
+        let refused = KeyRing::open_or_create(&path).unwrap_err();
+        assert!(matches!(refused, KeyRingError::Format { .. }));
+        assert_eq!(std::fs::read(&path).unwrap(), b"{\"handstamp_key_ring\":1,\"ke");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn s69_a_ring_with_a_short_key_or_not_one_active_key_is_refused() {
+        assert!(KeyRing::from_json(&ring(&[(1, "active", 32), (2, "older", 32)])).is_ok());
+        let refused = [
+            ring(&[(1, "active", 31)]),
+            ring(&[(1, "active", 0)]),
+            ring(&[(1, "older", 32)]),
+            ring(&[(1, "active", 32), (2, "active", 32)]),
+            ring(&[(1, "active", 32), (1, "older", 32)]),
+            ring(&[(0, "active", 32)]),
+            ring(&[]),
+            ring(&[(1, "active", 32)]).replace("_ring\":1", "_ring\":2"),
+            String::new(),
+        ];
+        for text in refused {
+            let refused = KeyRing::from_json(&text);
+            assert!(matches!(refused, Err(KeyRingError::Format { .. })), "{text}");
         }
     }
 
-    #[cfg(not(unix))]
-    pub(super) fn refuse_open_mode(_: &Path) -> Result<(), KeyRingError> {
-        Ok(())
+    #[test]
+    fn rotation_and_retirement_are_seen_by_clones_and_survive_a_restart() {
+        let folder = a_folder("rotate");
+        let path = folder.join("session.keys");
+        let ring = KeyRing::open_or_create(&path).unwrap();
+        let clone = ring.clone();
+        assert_eq!(ring.rotate().unwrap(), 2);
+        assert_eq!(clone.active_id(), 2);
+        ring.retire(2).unwrap();
+        assert_eq!(clone.active_id(), 3, "a retired active key is replaced");
+        assert!(!clone.is_usable(2) && clone.is_usable(1) && clone.find(2).is_none());
+        assert!(clone.find_for_audit(2).is_some());
+        let states = [(1, KeyState::Older), (2, KeyState::Retired), (3, KeyState::Active)];
+        assert_eq!(KeyRing::open(&path).unwrap().list(), states);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_ring_from_an_environment_variable_that_is_not_set_says_its_name() {
+        let refused = KeyRing::from_env("HANDSTAMP_NO_SUCH_VARIABLE").unwrap_err();
+        assert!(refused.to_string().contains("HANDSTAMP_NO_SUCH_VARIABLE"));
+    }
+
+    #[test]
+    fn keys_of_different_purposes_differ() {
+        let key = KeyRing::generate().unwrap().active();
+        let all = [
+            key.check_key(),
+            key.proof_key(),
+            key.csrf_key(),
+            key.audit_key(),
+            key.identifier_key(),
+            &key.secret,
+        ];
+        let different: std::collections::HashSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
     }
 }

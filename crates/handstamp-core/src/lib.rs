@@ -28,6 +28,8 @@ pub mod roles;
 mod session;
 pub mod sign_in;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 pub mod token;
 mod touch;
@@ -39,7 +41,7 @@ pub use engine::{Cleaned, RefreshCase, Refreshed};
 pub use error::{Refused, SessionError};
 pub use id::{SessionId, Subject};
 pub use key::KeyRing;
-pub use manager::{Begun, SessionManager, SessionManagerBuilder};
+pub use manager::{Begun, LogCheck, SessionManager, SessionManagerBuilder, SignInFailure};
 pub use session::{
     CommitFuture, CookieAction, CookieValue, Ending, Finish, Outgoing, Presented, Session,
 };

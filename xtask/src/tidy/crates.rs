@@ -77,7 +77,10 @@ fn of_one(package: &Package) -> Vec<Finding> {
         return vec![finding(format!("{} has no place in the layers (xtask)", package.name))];
     };
     let ours = package.dependencies.iter().filter(|dependency| dependency.path.is_some());
-    ours.filter(|below| self::level(&below.name).is_none_or(|below| below >= level))
+    // A crate depends on itself where its tests turn on its features.
+    let others = ours.filter(|dependency| dependency.name != package.name);
+    others
+        .filter(|below| self::level(&below.name).is_none_or(|below| below >= level))
         .map(|below| finding(format!("{} must not depend on {}", package.name, below.name)))
         .collect()
 }
@@ -105,7 +108,7 @@ mod tests {
 
     #[test]
     fn dependencies_point_strictly_down() {
-        let good = package("handstamp-server", "s", &["handstamp-core", "handstamp-axum"]);
+        let good = package("handstamp-server", "s", &["handstamp-core", "handstamp-server"]);
         let up = package("handstamp-core", "c", &["handstamp-sqlite"]);
         let aside = package("handstamp-axum", "a", &["handstamp-sqlite"]);
         assert_eq!(

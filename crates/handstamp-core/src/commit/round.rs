@@ -245,6 +245,7 @@ fn same(error: &SessionError) -> SessionError {
 
 /// Writes an applied group through the cache, wakes who watches, then answers who waits.
 fn applied_to(parts: &Parts, group: Group, waiting: Vec<Waiting>, applied: Applied) {
+    parts.cache.put_deployment(Deployment { epoch: applied.deployment_epoch });
     if let Some(change) = &group.head {
         take_head(parts, &change.target, &applied);
     }
@@ -278,7 +279,6 @@ fn take_head(parts: &Parts, target: &HeadTarget, applied: &Applied) {
             parts.watchers.wake_subject(Some(subject));
         }
         HeadTarget::Deployment => {
-            parts.cache.put_deployment(Deployment { epoch: applied.deployment_epoch });
             parts.watchers.wake_subject(None);
         }
     }

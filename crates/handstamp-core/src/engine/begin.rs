@@ -35,8 +35,9 @@ pub(crate) struct Begin {
     pub(crate) client: Client,
     /// The session that it takes over from.
     pub(crate) old: Option<SessionId>,
-    /// What this request changed and has not committed yet.
-    pub(crate) delta: Delta,
+    /// What this request changed and has not committed yet. Shared, so that it is not lost with a
+    /// sign-in that is refused.
+    pub(crate) delta: Arc<Mutex<Delta>>,
 }
 
 /// What every attempt to begin shares.
@@ -138,10 +139,11 @@ impl Plan {
 
     /// The record of the new session, from the latest of the old one.
     fn build(&self, engine: &Engine, old: Option<&Record>) -> Result<NewSession, SessionError> {
-        let mut begin = self.lock();
+        let begin = self.lock();
         let now = engine.now();
         let before = old.map(Content::of).unwrap_or_default();
-        let content = begin.delta.applied_to(&before, engine.sizes())?;
+        let mut delta = begin.delta.lock().unwrap_or_else(PoisonError::into_inner);
+        let content = delta.applied_to(&before, engine.sizes())?;
         let mut record = blank(engine, self.id, &begin, now)?;
         if let Some(sign_in) = &begin.sign_in {
             (record.data, record.flash) = carried(sign_in, old, content);

@@ -26,6 +26,7 @@ impl Engine {
     pub(crate) fn known_good(&self, token: &Token) -> Option<Arc<Cached>> {
         let cached = self.cache.get(&token.session())?;
         let is_good = cached.is_current(token)
+            && self.keys.is_usable(token.key_id())
             && cached.record.lineage.is_seen
             && self.standing(&cached) == Standing::Live
             && !self.is_rotation_due(&cached);

@@ -46,7 +46,7 @@ pub(crate) struct Engine {
     pub(crate) rng: Arc<dyn Rng>,
     /// Holds the sign-ins of one subject apart while they make room for each other.
     rooms: Mutex<HashMap<Subject, Weak<tokio::sync::Mutex<()>>>>,
-    /// Sessions that were changed after their response and dropped without a commit.
+    /// Sessions that were changed and dropped without a commit.
     pub(crate) dropped_dirty: AtomicU64,
     has_maintenance: bool,
     maintenance: Once,

@@ -1,8 +1,11 @@
 //! The session manager: what an application holds, and what operators act through.
 
+mod audit;
 mod operate;
 
 use std::sync::Arc;
+
+pub use audit::{LogCheck, SignInFailure};
 
 use crate::config::SessionConfig;
 use crate::engine::{Begin, Cleaned, Engine, Refreshed};
@@ -172,8 +175,7 @@ impl SessionManager {
         self.engine.ensure_maintenance();
         let sign_in = sign_in.into_sign_in()?;
         let client = sign_in.client.clone().unwrap_or_default();
-        let delta = crate::delta::Delta::new();
-        let begin = Begin { sign_in: Some(sign_in), client, old: None, delta };
+        let begin = Begin { sign_in: Some(sign_in), client, old: None, delta: Arc::default() };
         let engine = Arc::clone(&self.engine);
         let begun = tokio::spawn(async move { engine.begin(begin).await });
         let cached = begun.await.unwrap_or_else(|lost| Err(SessionError::Unknown(lost.into())))?;
@@ -225,7 +227,7 @@ impl SessionManager {
         self.engine.cache.usage()
     }
 
-    /// How many sessions were changed after their response and dropped without a commit.
+    /// How many sessions were changed, mostly after their response, and dropped without a commit.
     pub fn dropped_dirty(&self) -> u64 {
         self.engine.dropped_dirty.load(std::sync::atomic::Ordering::Relaxed)
     }

@@ -2,11 +2,12 @@
 //! not.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Session;
 use super::finish::CookieAction;
 use super::state::Base;
+use crate::delta::Delta;
 use crate::engine::Begin;
 use crate::error::SessionError;
 use crate::id::SessionId;
@@ -48,12 +49,20 @@ impl Session {
                 engine.step_up(old.id, sign_in.amr, delta).await?
             }
             old => {
-                let old = old.map(|old| old.id);
-                engine.begin(Begin { sign_in: Some(sign_in), client, old, delta }).await?
+                let (old, delta) = (old.map(|old| old.id), Arc::new(Mutex::new(delta)));
+                let kept = Arc::clone(&delta);
+                let begin = Begin { sign_in: Some(sign_in), client, old, delta };
+                engine.begin(begin).await.inspect_err(|_| self.put_back(&kept))?
             }
         };
         self.go_on_with(session);
         Ok(())
+    }
+
+    /// Takes back what was to go over to a session that did not begin.
+    fn put_back(&self, kept: &Mutex<Delta>) {
+        let delta = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));
+        self.lock().put_back(delta, self.engine().sizes());
     }
 
     /// Signs out: the session ends, and nothing of it remains, data, messages and CSRF tokens
@@ -88,7 +97,9 @@ impl Session {
         let mut state = self.lock();
         (state.was_used, state.has_signed_out) = (true, true);
         state.leave();
-        if held.is_some() {
+        // A token that another has taken the place of must not cost the browser the newer one.
+        let is_stale = state.refusal.is_none_or(|refused| !refused.may_begin());
+        if held.is_some() || !is_stale {
             state.cookie = CookieAction::Remove;
         }
         Ok(())
@@ -175,7 +186,7 @@ impl Session {
         self.detached(move |session| async move { session.engine().label(id, label).await }).await
     }
 
-    fn take_for_act(&self) -> Option<(SessionId, crate::delta::Delta)> {
+    fn take_for_act(&self) -> Option<(SessionId, Delta)> {
         let mut state = self.lock();
         state.was_used = true;
         let id = state.live()?.record.id;
@@ -200,6 +211,8 @@ impl Session {
         self.engine().ensure_maintenance();
         let session = self.clone();
         let task = tokio::spawn(async move {
+            let this = session.clone();
+            let _turn = this.0.turn.lock().await;
             if matches!(session.lock().base, Base::Presented(_)) {
                 session.resolve().await?;
             }

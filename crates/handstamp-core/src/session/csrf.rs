@@ -35,7 +35,8 @@ impl Session {
         let keys = &self.engine().keys;
         let is_signed_in = state.live().is_some_and(|cached| cached.record.subject.is_some());
         let of_session = bound_session(&mut state);
-        let presented = state.visitor.filter(|_| !state.is_visitor_new && !is_signed_in);
+        let visitor = state.visitor(keys);
+        let presented = visitor.filter(|_| !state.is_visitor_new && !is_signed_in);
         of_session.is_some_and(|(id, seed)| csrf::verify(keys, Bound::Session(&id, &seed), token))
             || presented.is_some_and(|it| csrf::verify(keys, Bound::Visitor(&it), token))
     }
@@ -43,18 +44,20 @@ impl Session {
     /// Makes every token issued so far worthless. A visitor without a session gets a new cookie.
     pub fn regenerate_csrf(&self) {
         let Ok(seed) = random(&*self.engine().rng) else { return };
-        let has_session = self.lock().live().is_some();
-        if has_session {
+        let mut state = self.lock();
+        if state.live().is_some() {
+            drop(state);
             // A seed weighs nothing, so the change cannot fail.
             let _ = self.change(Op::CsrfSeed(seed));
         } else {
-            self.lock().visitor = None;
+            (state.presented_visitor, state.visitor, state.was_used) = (None, None, true);
+            let _ = self.visitor(&mut state);
         }
     }
 
     /// The visitor's nonce that was presented, or a new one that will be set.
     fn visitor(&self, state: &mut State) -> Result<PreSession, crate::random::RandomError> {
-        if let Some(visitor) = state.visitor {
+        if let Some(visitor) = state.visitor(&self.engine().keys) {
             return Ok(visitor);
         }
         let visitor = PreSession::draw(&*self.engine().rng)?;

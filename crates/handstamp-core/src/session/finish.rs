@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::commit::{Answer, Committed, Job, answered};
 use crate::delta::Delta;
 use crate::engine::{Begin, Engine};
 use crate::error::{Refused, SessionError};
-use crate::record::Record;
+use crate::record::{Client, Record};
 
 /// What is to be done with the session cookie.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -84,7 +84,6 @@ impl Session {
     /// false (a 5xx, a panic) what was changed since the last commit is dropped.
     pub fn finish(&self, is_good: bool) -> Finish {
         let mut state = self.lock();
-        state.has_finished = true;
         if state.is_activity
             && let Base::Live(cached) = &state.base
         {
@@ -151,11 +150,29 @@ impl Session {
             tracing::debug!("a request with a superseded session token stored nothing");
             return CommitFuture { session, step: Commit::Nothing };
         }
-        let (engine, client) = (Arc::clone(engine), state.client.clone());
-        let begun = tokio::spawn(async move {
-            engine.begin(Begin { sign_in: None, client, old: None, delta }).await
-        });
+        let (this, client) = (self.clone(), state.client.clone());
+        let begun = tokio::spawn(async move { this.begin_with(client, delta).await });
         CommitFuture { session, step: Commit::Begin(begun) }
+    }
+
+    /// Begins a session with what was changed, or adds it to the one that another commit of this
+    /// request has begun meanwhile: a request begins one at most.
+    async fn begin_with(&self, client: Client, delta: Delta) -> Result<(), SessionError> {
+        let _turn = self.0.turn.lock().await;
+        let (live, may_begin) = {
+            let state = self.lock();
+            (state.live().map(|cached| cached.record.id), state.may_begin())
+        };
+        let engine = self.engine();
+        if let Some(id) = live {
+            let mutation = Engine::apply_delta(delta, engine.sizes());
+            self.take_committed(engine.change(id, mutation).await?);
+        } else if may_begin {
+            let delta = Arc::new(Mutex::new(delta));
+            let begin = Begin { sign_in: None, client, old: None, delta };
+            self.take_begun(engine.begin(begin).await?);
+        }
+        Ok(())
     }
 
     fn take_committed(&self, committed: Committed) {
@@ -195,7 +212,7 @@ pub struct CommitFuture {
 enum Commit {
     Nothing,
     Change(Answer),
-    Begin(tokio::task::JoinHandle<Result<Arc<Cached>, SessionError>>),
+    Begin(tokio::task::JoinHandle<Result<(), SessionError>>),
 }
 
 impl std::fmt::Debug for CommitFuture {
@@ -218,7 +235,7 @@ impl Future for CommitFuture {
             },
             Commit::Begin(task) => match Pin::new(task).poll(context) {
                 Poll::Pending => Poll::Pending,
-                Poll::Ready(Ok(begun)) => Poll::Ready(begun.map(|it| self.session.take_begun(it))),
+                Poll::Ready(Ok(begun)) => Poll::Ready(begun),
                 Poll::Ready(Err(lost)) => Poll::Ready(Err(SessionError::Unknown(lost.into()))),
             },
         };

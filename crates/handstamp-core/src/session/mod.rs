@@ -42,16 +42,18 @@ pub struct Session(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) engine: Arc<Engine>,
     state: Mutex<State>,
+    /// Held by whatever makes a session of this request begin or end, so that no two do at once.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if state.has_finished && !state.delta.is_empty() {
+        if !state.delta.is_empty() {
             self.engine.dropped_dirty.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             tracing::warn!(
                 session = state.live().map(|cached| cached.record.id.to_string()),
-                "a session was changed after the response and dropped without commit()"
+                "a session was changed and dropped without commit()"
             );
         }
     }
@@ -59,7 +61,7 @@ impl Drop for Inner {
 
 impl Session {
     pub(crate) fn with_state(engine: Arc<Engine>, state: State) -> Self {
-        Self(Arc::new(Inner { engine, state: Mutex::new(state) }))
+        Self(Arc::new(Inner { engine, state: Mutex::new(state), turn: Default::default() }))
     }
 
     fn engine(&self) -> &Arc<Engine> {

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::state::{Base, State};
-use crate::csrf::PreSession;
+use crate::csrf::Unproven;
 use crate::engine::{Engine, Judged};
 use crate::error::{Refused, SessionError};
 use crate::record::Client;
@@ -47,8 +47,7 @@ impl Session {
         let mut state = State::new(base, presented.client);
         state.refusal = refusal;
         state.is_ambiguous = presented.cookie == CookieValue::Several;
-        let visitor = presented.pre_session;
-        state.visitor = visitor.and_then(|text| PreSession::from_cookie(&engine.keys, text));
+        state.presented_visitor = presented.pre_session.and_then(Unproven::read);
         Self::with_state(engine, state)
     }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::finish::CookieAction;
 use crate::cache::Cached;
-use crate::csrf::PreSession;
+use crate::csrf::{PreSession, Unproven};
 use crate::delta::{Content, Delta, Op, Sizes};
 use crate::error::{Refused, SessionError};
+use crate::key::KeyRing;
 use crate::record::Client;
 use crate::token::Token;
 
@@ -28,7 +29,9 @@ pub(crate) struct State {
     pub(super) delta: Delta,
     pub(super) refusal: Option<Refused>,
     pub(super) client: Client,
-    /// The visitor's cookie that was presented, or made for a form in this request.
+    /// The visitor's cookie that was presented, until somebody asks whether it is good.
+    pub(super) presented_visitor: Option<Unproven>,
+    /// The visitor's cookie that was presented and is good, or was made in this request.
     pub(super) visitor: Option<PreSession>,
     pub(super) is_visitor_new: bool,
     /// Two session cookies were presented.
@@ -38,7 +41,6 @@ pub(crate) struct State {
     pub(super) has_signed_out: bool,
     pub(super) is_destroyed: bool,
     pub(super) is_activity: bool,
-    pub(super) has_finished: bool,
 }
 
 impl State {
@@ -49,6 +51,7 @@ impl State {
             delta: Delta::new(),
             refusal: None,
             client,
+            presented_visitor: None,
             visitor: None,
             is_visitor_new: false,
             is_ambiguous: false,
@@ -57,7 +60,6 @@ impl State {
             has_signed_out: false,
             is_destroyed: false,
             is_activity: true,
-            has_finished: false,
         }
     }
 
@@ -66,6 +68,14 @@ impl State {
             Base::Live(cached) => Some(cached),
             Base::Presented(_) | Base::Nobody => None,
         }
+    }
+
+    /// The visitor that a good cookie was presented of, or that was made in this request.
+    pub(super) fn visitor(&mut self, keys: &KeyRing) -> Option<PreSession> {
+        if let Some(presented) = self.presented_visitor.take() {
+            self.visitor = presented.prove(keys);
+        }
+        self.visitor
     }
 
     fn base_content(&self) -> Content {
@@ -119,6 +129,17 @@ impl State {
     pub(super) fn rebase(&mut self, cached: Arc<Cached>, sizes: Sizes) {
         self.base = Base::Live(cached);
         self.refusal = None;
+        self.see_again(sizes);
+    }
+
+    /// Takes back changes that could not be committed with something else.
+    pub(super) fn put_back(&mut self, mut delta: Delta, sizes: Sizes) {
+        delta.append(&mut self.delta);
+        self.delta = delta;
+        self.see_again(sizes);
+    }
+
+    fn see_again(&mut self, sizes: Sizes) {
         let content = self.base_content();
         self.view = match self.delta.is_empty() {
             true => None,

@@ -7,7 +7,9 @@
 mod error;
 mod filter;
 mod group;
+mod memory;
 pub mod rules;
+mod shared;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,6 +19,7 @@ pub use filter::{EventFilter, EventPage, Filter, Page, RecordPage};
 pub use group::{
     Applied, Batch, EpochRule, Group, HeadChange, HeadTarget, Outcome, RecordChange, Refusal,
 };
+pub use memory::MemoryStore;
 
 use crate::chain::{SealedBatch, Sealer};
 use crate::event::Event;

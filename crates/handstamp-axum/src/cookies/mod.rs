@@ -1,0 +1,7 @@
+//! Session cookies: found in a request without copying, written by RFC 6265bis.
+
+mod read;
+mod write;
+
+pub use read::{Found, find};
+pub use write::{CookieError, SetCookie};

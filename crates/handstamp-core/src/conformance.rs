@@ -1,1 +1,0 @@
-//! The suite that tests a store against the contract, one function per clause.

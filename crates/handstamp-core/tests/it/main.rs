@@ -1,0 +1,6 @@
+//! Tests of the engine from outside, in one binary.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
+
+mod gate_store;
+mod memory_store;

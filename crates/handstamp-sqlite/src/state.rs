@@ -1,0 +1,102 @@
+//! What the writer knows by heart of the database that it alone writes.
+
+use handstamp_core::chain::Link;
+use handstamp_core::head::Deployment;
+use handstamp_core::id::PartitionKey;
+use handstamp_core::store::Meta;
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::fault::Fault;
+
+/// Where things stand after the last commit.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// The deployment's head.
+    pub(crate) deployment: Deployment,
+    /// The end of this writer's chain.
+    pub(crate) tip: Tip,
+    /// The last line of the change log.
+    pub(crate) change: i64,
+    /// How many lines the change log keeps.
+    pub(crate) keep_changes: i64,
+}
+
+/// The end of a chain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tip {
+    /// Whose.
+    pub(crate) writer: u32,
+    /// Its last batch.
+    pub(crate) batch: i64,
+    /// The link of that batch.
+    pub(crate) link: Link,
+    /// Its last event.
+    pub(crate) event: i64,
+    /// Where the last event of all lies.
+    pub(crate) place: i64,
+}
+
+impl State {
+    /// Reads where things stand.
+    pub(crate) fn read(
+        connection: &Connection,
+        writer: u32,
+        keep_changes: i64,
+    ) -> Result<Self, Fault> {
+        let change =
+            connection
+                .query_row("SELECT coalesce(max(number), 0) FROM changes", [], |row| row.get(0))?;
+        let deployment = deployment(connection)?;
+        Ok(Self { deployment, tip: tip(connection, writer)?, change, keep_changes })
+    }
+
+    /// Reads it again, after a commit of which nobody knows what came.
+    pub(crate) fn read_again(&self, connection: &Connection) -> Result<Self, Fault> {
+        Self::read(connection, self.tip.writer, self.keep_changes)
+    }
+}
+
+/// What the store remembers about itself.
+pub(crate) fn meta(connection: &Connection) -> Result<Meta, Fault> {
+    let key: [u8; 32] = value(connection, "partition_key")?;
+    let writer: u32 = value(connection, "writer")?;
+    Ok(Meta { partition_key: PartitionKey::from_bytes(key), writer })
+}
+
+/// The deployment's head.
+pub(crate) fn deployment(connection: &Connection) -> Result<Deployment, Fault> {
+    let json: String = value(connection, "deployment")?;
+    serde_json::from_str(&json).map_err(|_| Fault::Stored("head of the deployment"))
+}
+
+/// Stores the deployment's head.
+pub(crate) fn set_deployment(
+    connection: &Connection,
+    deployment: &Deployment,
+) -> Result<(), Fault> {
+    let json =
+        serde_json::to_string(deployment).map_err(|_| Fault::Stored("head of the deployment"))?;
+    connection
+        .prepare_cached("UPDATE meta SET value = ?1 WHERE name = 'deployment'")?
+        .execute([json])?;
+    Ok(())
+}
+
+fn value<T: FromSql>(connection: &Connection, name: &str) -> Result<T, Fault> {
+    let sql = "SELECT value FROM meta WHERE name = ?1";
+    Ok(connection.prepare_cached(sql)?.query_row([name], |row| row.get(0))?)
+}
+
+fn tip(connection: &Connection, writer: u32) -> Result<Tip, Fault> {
+    let sql = "SELECT coalesce(max(place), 0) FROM events";
+    let place = connection.query_row(sql, [], |row| row.get(0))?;
+    let sql = "SELECT number, link, last_event FROM batches WHERE writer = ?1
+               ORDER BY number DESC LIMIT 1";
+    let last = connection.query_row(sql, [writer], |row| {
+        let link = Link(row.get(1)?);
+        Ok(Tip { writer, batch: row.get(0)?, link, event: row.get(2)?, place })
+    });
+    let start = Tip { writer, batch: 0, link: Link::START, event: 0, place };
+    Ok(last.optional()?.unwrap_or(start))
+}

@@ -1,0 +1,65 @@
+//! The store contract, every clause of it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use handstamp_core::conformance::Fixture;
+use handstamp_core::id::{PartitionKey, SessionId};
+use handstamp_core::record::Record;
+use handstamp_core::store::{BoxFuture, SessionStore};
+use handstamp_sqlite::{Builder, SqliteStore};
+use tempfile::TempDir;
+
+/// Stores in folders of their own, found again by the key that only they have.
+#[derive(Default)]
+struct Folders(Mutex<Vec<(PartitionKey, TempDir)>>);
+
+impl Folders {
+    async fn make(&self, change: fn(Builder) -> Builder) -> Arc<dyn SessionStore> {
+        let folder = tempfile::tempdir().unwrap();
+        let builder = SqliteStore::builder(folder.path().join("sessions.db"));
+        let store = change(builder).open().await.unwrap();
+        self.0.lock().unwrap().push((store.meta().partition_key.clone(), folder));
+        Arc::new(store)
+    }
+
+    fn path(&self, store: &Arc<dyn SessionStore>) -> PathBuf {
+        let folders = self.0.lock().unwrap();
+        let found = folders.iter().find(|(key, _)| *key == store.meta().partition_key);
+        found.unwrap().1.path().join("sessions.db")
+    }
+}
+
+impl Fixture for Folders {
+    fn open(&self) -> BoxFuture<'_, Arc<dyn SessionStore>> {
+        Box::pin(self.make(|builder| builder))
+    }
+
+    fn reopen(&self, store: Arc<dyn SessionStore>) -> BoxFuture<'_, Option<Arc<dyn SessionStore>>> {
+        let path = self.path(&store);
+        drop(store);
+        Box::pin(async { Some(Arc::new(SqliteStore::open(path).await.unwrap()) as _) })
+    }
+
+    fn damage<'a>(
+        &'a self,
+        store: &'a Arc<dyn SessionStore>,
+        id: SessionId,
+    ) -> BoxFuture<'a, bool> {
+        let connection = rusqlite::Connection::open(self.path(store)).unwrap();
+        let sql = "UPDATE sessions SET body = '{' WHERE id = ?1";
+        let damaged = connection.execute(sql, [id.as_bytes()]).unwrap() == 1;
+        Box::pin(async move { damaged })
+    }
+
+    fn open_with_short_log(&self) -> BoxFuture<'_, Option<Arc<dyn SessionStore>>> {
+        Box::pin(async { Some(self.make(|builder| builder.keep_changes(20)).await) })
+    }
+
+    fn spoil(&self, record: &mut Record) -> bool {
+        record.data.insert("long".into(), "1".repeat(17 << 20).into());
+        true
+    }
+}
+
+handstamp_core::conformance_suite!(Folders::default);

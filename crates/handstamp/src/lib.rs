@@ -1,0 +1,25 @@
+//! Sessions for web applications, from sign-in to sign-out: nothing lost, nothing resurrected,
+//! every end with a reason.
+//!
+//! This crate is the door: it has no code of its own and re-exports, by feature, what an
+//! application needs under one version.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | (none) | the engine: [`SessionManager`], [`SessionConfig`], [`KeyRing`], the memory store |
+//! | `axum` | the layer, extractors and guards for axum and any tower service |
+//! | `sqlite` | the embedded store |
+//! | `testing` | a clock set by hand, seeded randomness, a store that holds and fails calls |
+
+// Named one by one, because the extractor takes the place of the engine's own `Session`.
+#[cfg(feature = "axum")]
+#[doc(inline)]
+pub use handstamp_axum::{
+    CSRF_FIELD, CSRF_HEADER, CsrfForm, CsrfToken, FlashMessage, Flashes, FormError, RequireFresh,
+    RequireRole, RequireUser, ResponseFuture, ReturnTo, RoleName, Session, SessionLayer,
+    SessionRejection, SessionService, SessionSlot, cookies, require, site,
+};
+#[doc(inline)]
+pub use handstamp_core::*;
+#[cfg(feature = "sqlite")]
+pub use handstamp_sqlite::{SqliteError, SqliteStore, Synchronous};
