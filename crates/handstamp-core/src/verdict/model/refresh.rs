@@ -41,9 +41,18 @@ const WITH_THIEF: Refresh = Refresh { has_thief: true, last: 3, ..HONEST };
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Stage {
     Idle,
-    Sent { generation: u32, attempt: Option<u8>, age: u64 },
+    Sent {
+        generation: u32,
+        attempt: Option<u8>,
+        age: u64,
+    },
     /// With what was read, where the record has changed since.
-    Read { generation: u32, attempt: Option<u8>, age: u64, outdated: Option<Box<Lineage>> },
+    Read {
+        generation: u32,
+        attempt: Option<u8>,
+        age: u64,
+        outdated: Option<Box<Lineage>>,
+    },
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -153,7 +162,6 @@ impl Refresh {
         vec![("refused", next)]
     }
 
-
     /// Time passes, unless that would keep an honest request under way beyond the grace.
     fn wait(&self, state: &State, step: u64) -> Option<State> {
         let mut next = state.clone();
@@ -191,8 +199,8 @@ impl Refresh {
 
     /// An access token that was minted with the current token is presented.
     fn see(&self, state: &State) -> Option<State> {
-        let is_there =
-            state.held == state.lineage.generation || state.stolen == Some(state.lineage.generation);
+        let is_there = state.held == state.lineage.generation
+            || state.stolen == Some(state.lineage.generation);
         if !is_there || state.lineage.is_seen || state.is_over {
             return None;
         }
