@@ -111,7 +111,7 @@ impl Inner {
     }
 
     async fn drain(self: Arc<Self>) {
-        let _guard = Draining(&self);
+        let mut draining = Draining { inner: &self, is_done: false };
         while let Some(jobs) = self.next_jobs() {
             let again = round::run(&self.parts, jobs).await;
             let mut queue = self.lock();
@@ -119,9 +119,11 @@ impl Inner {
                 queue.jobs.push_front(waiting);
             }
         }
+        draining.is_done = true;
     }
 
-    /// The next jobs; `None` when there are none, and then the drain is over.
+    /// The next jobs; `None` when there are none, and then this drain is over: the next job
+    /// starts another.
     fn next_jobs(&self) -> Option<Vec<Waiting>> {
         let mut queue = self.lock();
         if queue.jobs.is_empty() {
@@ -133,18 +135,24 @@ impl Inner {
     }
 }
 
-/// Says that nobody drains any more, also when a drain panicked or its runtime stopped; what was
-/// queued is then answered by the dropped senders.
-struct Draining<'a>(&'a Inner);
+/// Looks after a drain that a panic or the end of its runtime cuts off. What the store has
+/// committed and the cache has not heard of is then unknown, so nothing cached is trusted; what
+/// was queued is answered by its dropped senders.
+struct Draining<'a> {
+    inner: &'a Inner,
+    is_done: bool,
+}
 
 impl Drop for Draining<'_> {
     fn drop(&mut self) {
-        let mut queue = self.0.lock();
-        if queue.is_draining {
+        if !self.is_done {
+            self.inner.parts.cache.forget_all();
+            let mut queue = self.inner.lock();
             queue.is_draining = false;
-            queue.jobs.clear();
+            let unanswered = std::mem::take(&mut queue.jobs);
+            drop(queue);
+            drop(unanswered);
         }
-        drop(queue);
-        self.0.idle.notify_waiters();
+        self.inner.idle.notify_waiters();
     }
 }
