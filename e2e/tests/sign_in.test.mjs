@@ -109,6 +109,27 @@ test("n06_nothing_private_is_left_after_sign_out_not_even_behind_the_back_button
   assert.equal(again.status, 303, "a copy of the cookie is worth nothing");
 });
 
+test("n06_a_page_kept_for_the_back_button_is_blank_until_it_is_asked_for_anew", async (t) => {
+  const demo = await startDemo(t);
+  // Playwright turns the back-forward cache off; people have it on.
+  const options = { ignoreDefaultArgs: ["--disable-back-forward-cache"] };
+  const page = await (await (await startBrowser(t, options)).newContext()).newPage();
+  await page.addInitScript(() => {
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) console.log("given back, seen:", document.body.checkVisibility());
+    });
+  });
+  await signIn(page, demo.url, "mina", { returnTo: "/account" });
+  await page.getByText("mina@nightfair.example").waitFor();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "You are signed out" }).waitFor();
+
+  const givenBack = page.waitForEvent("console", (said) => said.text().startsWith("given back"));
+  await page.evaluate(() => history.back());
+  assert.equal((await givenBack).text(), "given back, seen: false");
+  await page.getByRole("heading", { name: "Show your ticket" }).waitFor();
+});
+
 test("n08_the_visitors_cookie_is_not_the_users", async (t) => {
   const demo = await startDemo(t);
   const context = await (await startBrowser(t)).newContext();

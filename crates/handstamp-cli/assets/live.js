@@ -40,9 +40,16 @@ function change() {
 }
 
 document.addEventListener("visibilitychange", change);
-// A page taken out of the back-forward cache may be older than a sign-out.
+// What this very page asks for, the answer to it tells.
+document.addEventListener("submit", rest);
+// What a browser keeps for its back button may be older than a sign-out, `no-store` or not:
+// Chromium gives such a page back unless a cookie changes while it is kept. So it is kept blank,
+// and asked for anew.
+window.addEventListener("pagehide", (event) => {
+  rest();
+  if (event.persisted) document.documentElement.hidden = true;
+});
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
-window.addEventListener("pagehide", rest);
 watch();
