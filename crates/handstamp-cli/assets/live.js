@@ -11,6 +11,13 @@ function watch() {
     document.documentElement.dataset.live = "on";
   });
   source.addEventListener("ended", (event) => leave(event.data));
+  source.addEventListener("error", () => {
+    // A line that breaks is taken up again by itself; one that was refused is not.
+    if (source?.readyState === EventSource.CLOSED) {
+      rest();
+      setTimeout(watch, 5000);
+    }
+  });
 }
 
 function rest() {
