@@ -107,17 +107,18 @@ impl Engine {
         old: Option<SessionId>,
     ) -> Result<Option<Vec<SessionId>>, SessionError> {
         let listed = self.unended(subject).await?;
-        let counted = self.counted(subject).await?;
-        let (live, over): (Vec<Record>, Vec<Record>) =
-            listed.into_iter().partition(|record| self.is_live(record, counted.as_ref()));
-        let is_counted =
-            |record: &Record| counted.as_ref().is_none_or(|head| head.epoch == record.epoch);
-        // What has run out and has no tombstone yet still counts, and goes first.
-        let over = over.into_iter().filter(is_counted).map(|record| record.id);
-        let (own, mut live): (Vec<Record>, Vec<Record>) =
-            live.into_iter().partition(|record| Some(record.id) == old);
-        let mut victims: Vec<SessionId> = own.iter().map(|record| record.id).chain(over).collect();
-        while live.len() >= limit as usize {
+        let Some(head) = self.counted(subject).await? else { return Ok(Some(Vec::new())) };
+        let needed = (head.live + 1).saturating_sub(limit) as usize;
+        let (mut live, over): (Vec<Record>, Vec<Record>) = listed
+            .into_iter()
+            .filter(|record| record.epoch == head.epoch)
+            .partition(|record| self.is_live(record, &head));
+        let own = live.iter().find(|record| Some(record.id) == old).map(|record| record.id);
+        // What has run out and has no tombstone yet still counts, and goes before what lives.
+        let mut victims: Vec<SessionId> =
+            own.into_iter().chain(over.into_iter().map(|record| record.id)).take(needed).collect();
+        live.retain(|record| !victims.contains(&record.id));
+        while victims.len() < needed {
             let Some(id) = make_room(self.config.limit_strategy(), &live) else {
                 return Ok(None);
             };
@@ -145,8 +146,8 @@ impl Engine {
         Ok(self.store.heads(std::slice::from_ref(subject)).await?.pop())
     }
 
-    fn is_live(&self, record: &Record, head: Option<&Head>) -> bool {
-        matches!(self.standing_of(record, head), Standing::Live | Standing::Suspended)
+    fn is_live(&self, record: &Record, head: &Head) -> bool {
+        matches!(self.standing_of(record, Some(head)), Standing::Live | Standing::Suspended)
     }
 
     async fn attempt(

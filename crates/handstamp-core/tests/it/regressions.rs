@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use handstamp_core::record::{Client, EndReason};
 use handstamp_core::roles::Roles;
-use handstamp_core::store::{MemoryStore, Page, SessionStore};
+use handstamp_core::store::{MemoryStore, Page};
 use handstamp_core::testing::{Call, Failure, GateStore, ManualClock, When};
 use handstamp_core::time::Timestamp;
 use handstamp_core::{
