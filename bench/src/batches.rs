@@ -81,7 +81,8 @@ async fn commits(
     let (mut changes, mut spent) = (0, Duration::ZERO);
     while spent < span {
         for chunk in records.chunks_mut(BATCH) {
-            let groups = chunk.iter_mut().map(|record| group(record, changes)).collect::<Result<_, _>>()?;
+            let groups =
+                chunk.iter_mut().map(|record| group(record, changes)).collect::<Result<_, _>>()?;
             let batch = Batch { groups, sealer: sealer.clone() };
             let start = Instant::now();
             let outcomes = store.commit(batch).await?;
@@ -148,10 +149,7 @@ pub(crate) fn compare(options: &Options) -> Result<Batches, Fault> {
         }
         Ok(Compared { commits: median(&commits), plain: median(&plain) })
     };
-    Ok(Batches {
-        full: compared(Peer::HandstampFull)?,
-        normal: compared(Peer::HandstampNormal)?,
-    })
+    Ok(Batches { full: compared(Peer::HandstampFull)?, normal: compared(Peer::HandstampNormal)? })
 }
 
 fn rate(peer: Peer, case: Case, options: &Options) -> Result<f64, Fault> {

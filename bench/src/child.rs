@@ -30,7 +30,11 @@ pub(crate) fn run(options: &Options, counter: Option<Counter>) -> Result<(), Fau
     let line = match options.case {
         Case::Batch | Case::Loop => {
             let millis = Duration::from_millis(options.millis);
-            serde_json::to_string(&runtime.block_on(batches::measure(peer, options.case, millis))?)
+            serde_json::to_string(&runtime.block_on(batches::measure(
+                peer,
+                options.case,
+                millis,
+            ))?)
         }
         Case::Million => {
             let count = options.count.unwrap_or(1_000_000);

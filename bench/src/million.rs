@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 use crate::drive::Ran;
+use crate::options::{Case, Options, Peer};
 use crate::peers::Synchronous;
 use crate::peers::handstamp::{Leaping, routes, store as open};
-use crate::options::{Case, Options, Peer};
 use crate::{Fault, child, disk, spawn};
 use fill::Cookie;
 pub(crate) use serve::Latencies;
@@ -48,10 +48,10 @@ pub(crate) struct Million {
 /// So few are "few" sessions.
 const FEW: usize = 1000;
 
-/// How long tombstones are kept here, between the end of all sessions and their purge.
-const KEEP: Duration = Duration::from_secs(600);
+/// How long tombstones are kept here: from the end of all sessions to their purge.
+const KEEP: Duration = Duration::from_secs(30 * 86_400);
 
-/// Longer than any session here lives idle.
+/// Longer than any session here lives idle, and shorter than tombstones are kept.
 const DAYS: i64 = 3 * 86_400_000;
 
 /// Everything that one measurement shares.
@@ -117,7 +117,7 @@ pub(crate) async fn measure(count: u64) -> Result<Million, Fault> {
     let quiet = serve::quiet(&manager, &world).await?;
     let (ending, ended_per_second) = serve::beside_cleanup(&manager, &world, DAYS).await?;
     say("sessions have ended", start);
-    let keep = i64::try_from(KEEP.as_millis())? + 1;
+    let keep = i64::try_from(KEEP.as_millis())?;
     let (purging, purged_per_second) = serve::beside_cleanup(&manager, &world, keep).await?;
     say("sessions are purged", start);
     Ok(Million {
@@ -162,7 +162,9 @@ async fn closed_bytes(world: &World) -> Result<u64, Fault> {
 async fn reads(router: &axum::Router, cookies: &[Cookie]) -> Result<(f64, f64), Fault> {
     let (mut few, mut all) = (Vec::new(), Vec::new());
     for _ in 0..5 {
-        few.push(Ran::nanos_each(serve::read(router, &cookies[..FEW.min(cookies.len())], READS).await?));
+        few.push(Ran::nanos_each(
+            serve::read(router, &cookies[..FEW.min(cookies.len())], READS).await?,
+        ));
         all.push(Ran::nanos_each(serve::read(router, cookies, READS).await?));
     }
     Ok((crate::statistics::median(&few), crate::statistics::median(&all)))

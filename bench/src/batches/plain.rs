@@ -104,9 +104,8 @@ fn batch(connection: &Connection, chunk: &mut [Ready<'_>], place: i64) -> Result
 /// Reads what a change is decided by.
 fn read(connection: &Connection, record: &Record) -> Result<(), Fault> {
     let subject = record.subject.as_ref().ok_or("a session of nobody")?;
-    let version: i64 = connection
-        .prepare_cached(STAMPS)?
-        .query_row([record.id.as_bytes()], |row| row.get(0))?;
+    let version: i64 =
+        connection.prepare_cached(STAMPS)?.query_row([record.id.as_bytes()], |row| row.get(0))?;
     let epoch: i64 =
         connection.prepare_cached(HEAD)?.query_row([subject.as_str()], |row| row.get(1))?;
     std::hint::black_box((version, epoch));

@@ -1,7 +1,7 @@
 //! Many sessions begin, and come into the near cache.
 
-use handstamp::{SessionManager, SignIn};
 use handstamp::record::Client;
+use handstamp::{SessionManager, SignIn};
 use tokio::task::JoinSet;
 
 use crate::{Fault, peers};
@@ -35,7 +35,9 @@ pub(super) async fn begin(manager: &SessionManager, count: u64) -> Result<Vec<Co
 async fn begin_one(manager: &SessionManager, number: u64) -> Result<Cookie, Fault> {
     let client = Client {
         ip: Some([198, 51, 100, (number % 250) as u8].into()),
-        user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into()),
+        user_agent: Some(
+            "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into(),
+        ),
         device: Some("Firefox on Linux".into()),
         location: None,
     };

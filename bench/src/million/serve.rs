@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-use super::fill::{self, Cookie};
 use super::World;
+use super::fill::{self, Cookie};
 use crate::Fault;
 use crate::drive::Ran;
 use crate::peers::handstamp::routes;
@@ -135,11 +135,7 @@ impl Load {
     }
 }
 
-async fn client(
-    router: Router,
-    cookie: Cookie,
-    is_over: Arc<AtomicBool>,
-) -> Result<Taken, Fault> {
+async fn client(router: Router, cookie: Cookie, is_over: Arc<AtomicBool>) -> Result<Taken, Fault> {
     let cookie = line(&cookie)?;
     let mut taken = Taken::default();
     let mut pace = tokio::time::interval(PAUSE);

@@ -12,7 +12,9 @@ use super::ANSWER;
 pub(super) fn bare() -> Router {
     // As long as ours, so that every request carries as much.
     let cookie = || async { [(SET_COOKIE, format!("session={}", "x".repeat(75)))] };
-    Router::new().route("/untouched", get(|| async { ANSWER })).route("/begin/{client}", get(cookie))
+    Router::new()
+        .route("/untouched", get(|| async { ANSWER }))
+        .route("/begin/{client}", get(cookie))
 }
 
 pub(super) fn pass_through() -> Router {

@@ -70,10 +70,20 @@ fn of_requests(found: &Requests) -> Vec<Aim> {
     let writes = |peer, other| found.times(32, Case::Write, peer, other);
     let full = writes(Peer::TowerFull, Peer::HandstampFull);
     let normal = writes(Peer::TowerNormal, Peer::HandstampNormal);
-    aims.push(Aim::at_least("durable writes, 32 clients, FULL, over tower-sessions", full, 5.0, "×"));
+    aims.push(Aim::at_least(
+        "durable writes, 32 clients, FULL, over tower-sessions",
+        full,
+        5.0,
+        "×",
+    ));
     aims.push(Aim::at_least("the same at NORMAL", normal, 1.8, "×"));
     if let Some(counted) = found.instructions(Case::Read, Peer::HandstampFull) {
-        aims.push(Aim::at_most("hashes in a read that the cache knows", counted.hashes, 0.0, "blocks"));
+        aims.push(Aim::at_most(
+            "hashes in a read that the cache knows",
+            counted.hashes,
+            0.0,
+            "blocks",
+        ));
     }
     aims
 }
@@ -97,6 +107,11 @@ fn of_million(found: &Million) -> Vec<Aim> {
         times("p99 of writes while all end", found.ending.write_p99, quiet.write_p99),
         times("p99 of reads while all are purged", found.purging.read_p99, quiet.read_p99),
         times("p99 of writes while all are purged", found.purging.write_p99, quiet.write_p99),
-        Aim::at_most("cold start to the first answer", found.first_answer_millis / 1000.0, 1.0, "s"),
+        Aim::at_most(
+            "cold start to the first answer",
+            found.first_answer_millis / 1000.0,
+            1.0,
+            "s",
+        ),
     ]
 }

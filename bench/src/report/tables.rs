@@ -89,7 +89,10 @@ fn million_table(found: &Million) {
     row("ends of due sessions beside requests, FULL", found.ended_per_second, "per second");
     row("purges beside requests, FULL", found.purged_per_second, "per second");
     println!("\nMicroseconds at 2,000 requests a second, 1 in 10 a durable write");
-    println!("{:<20}{:>10}{:>10}{:>11}{:>11}", "", "read p50", "read p99", "write p50", "write p99");
+    println!(
+        "{:<20}{:>10}{:>10}{:>11}{:>11}",
+        "", "read p50", "read p99", "write p50", "write p99"
+    );
     latencies("nothing else", &found.quiet);
     latencies("while all end", &found.ending);
     latencies("while all are purged", &found.purging);
