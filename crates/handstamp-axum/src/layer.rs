@@ -149,8 +149,8 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut head, body) = request.into_parts();
         let verdict = self.options.site.judge(&head);
-        if !self.options.lets_pass(verdict, &head) {
-            return ResponseFuture::answered(self.options.refusal());
+        if let Some(refused) = self.options.refuse(verdict, &head) {
+            return ResponseFuture::answered(refused);
         }
         let slot = SessionSlot::read(&self.options, &head);
         head.extensions.insert(slot.clone());
@@ -160,18 +160,17 @@ where
 }
 
 impl Options {
-    fn lets_pass(&self, verdict: Verdict, head: &Parts) -> bool {
-        let Verdict::Refused(why) = verdict else { return true };
-        let is_let = self.is_site_check_log_only;
+    /// The answer to a request that is not shown to be made by this site.
+    fn refuse<B: From<String>>(&self, verdict: Verdict, head: &Parts) -> Option<Response<B>> {
+        let Verdict::Refused(why) = verdict else { return None };
         let (method, path) = (&head.method, head.uri.path());
+        let is_let = self.is_site_check_log_only;
         tracing::warn!(event = "malicious_csrf", %method, path, is_let, "cross-site check: {why}");
-        is_let
-    }
-
-    fn refusal<B: From<String>>(&self) -> Response<B> {
-        let mut response = SessionRejection::Csrf.respond();
-        complete(&mut response, || self.manager.now());
-        vary_by_site(&mut response);
-        response
+        (!is_let).then(|| {
+            let mut response = SessionRejection::from(why).respond();
+            complete(&mut response, || self.manager.now());
+            vary_by_site(&mut response);
+            response
+        })
     }
 }

@@ -45,7 +45,7 @@ pub enum Why {
     #[error("the request's referer is neither of this origin nor of a trusted one")]
     ForeignReferer,
     /// Neither `Sec-Fetch-Site` nor `Origin` nor `Referer` is there.
-    #[error("the request tells nothing of where it was made")]
+    #[error("nothing tells where the request was made; a program may send an Origin header")]
     NoEvidence,
 }
 

@@ -8,6 +8,7 @@ mod bad_input;
 mod browser;
 mod changes;
 mod csrf;
+mod ended;
 mod flash;
 mod guards;
 mod headers;

@@ -9,6 +9,7 @@ use crate::error::{Refused, SessionError};
 use crate::event::Action;
 use crate::policy::{self, Standing};
 use crate::record::{EndReason, Transport};
+use crate::time::Timestamp;
 use crate::token::Token;
 use crate::verdict::{CookieVerdict, Rotation, judge_cookie};
 
@@ -24,18 +25,17 @@ pub(crate) enum Judged {
 impl Engine {
     /// The session of `token`, if the cache alone can say yes: a lookup and a comparison.
     pub(crate) fn known_good(&self, token: &Token) -> Option<Arc<Cached>> {
-        let cached = self.cache.get(&token.session())?;
+        let (cached, now) = (self.cache.get(&token.session())?, self.now());
         let is_good = cached.is_current(token)
             && self.keys.is_usable(token.key_id())
             && cached.record.lineage.is_seen
-            && self.standing(&cached) == Standing::Live
-            && !self.is_rotation_due(&cached);
+            && self.standing_at(&cached, now) == Standing::Live
+            && !self.is_rotation_due(&cached, now);
         is_good.then_some(cached)
     }
 
-    fn is_rotation_due(&self, cached: &Cached) -> bool {
-        let active = self.keys.active_id();
-        policy::is_rotation_due(&cached.record, &self.config, active, self.now())
+    fn is_rotation_due(&self, cached: &Cached, now: Timestamp) -> bool {
+        policy::is_rotation_due(&cached.record, &self.config, self.keys.active_id(), now)
     }
 
     /// Judges a cookie. An error is a fault of the system: never a yes, never a no.
@@ -124,7 +124,7 @@ impl Engine {
 
     /// Rotates a cookie whose age or key asks for it. One that could not be rotated stays good.
     async fn rotated_if_due(self: &Arc<Self>, token: &Token, session: Arc<Cached>) -> Judged {
-        if !self.is_rotation_due(&session) {
+        if !self.is_rotation_due(&session, self.now()) {
             return Judged::Good { session, must_send: false };
         }
         let (keys, generation) = (self.keys.clone(), token.generation());

@@ -97,9 +97,15 @@ impl Engine {
     }
 
     pub(crate) fn standing(&self, cached: &Cached) -> Standing {
+        self.standing_at(cached, self.now())
+    }
+
+    /// The standing at `now`: where several questions need one point in time, and the clock is
+    /// read once.
+    pub(crate) fn standing_at(&self, cached: &Cached, now: Timestamp) -> Standing {
         let (head, seen) = (cached.head(), cached.activity.last_seen());
         let deployment = self.cache.deployment();
-        policy::standing(&cached.record, head.as_deref(), deployment, seen, self.now())
+        policy::standing(&cached.record, head.as_deref(), deployment, seen, now)
     }
 
     /// The standing of a record that was listed, with the head it was listed under.

@@ -1,0 +1,48 @@
+// Takes an open page away the moment its session ends, wherever that was done.
+"use strict";
+
+let source;
+
+function watch() {
+  // A browser keeps few connections to one host: pages that nobody sees give theirs back.
+  if (source || document.hidden) return;
+  source = new EventSource("/live");
+  source.addEventListener("watching", () => {
+    document.documentElement.dataset.live = "on";
+  });
+  source.addEventListener("ended", (event) => leave(event.data));
+}
+
+function rest() {
+  source?.close();
+  source = undefined;
+  delete document.documentElement.dataset.live;
+}
+
+// Shows that and why this browser is signed out; nothing private stays on the page.
+function leave(why) {
+  rest();
+  document.removeEventListener("visibilitychange", change);
+  const said = document.getElementById("ended").content.cloneNode(true);
+  said.querySelector("[data-why]").textContent = why;
+  for (const old of document.querySelectorAll(".private, .flashes, .count, dialog")) old.remove();
+  document.querySelector("main").replaceChildren(said);
+  document.title = "Signed out · The Night Fair";
+  // Loading the page again stays out here.
+  history.replaceState(null, "", "/signed-out");
+  document.documentElement.dataset.live = "ended";
+  document.querySelector("main h1").focus();
+}
+
+function change() {
+  if (document.hidden) rest();
+  else watch();
+}
+
+document.addEventListener("visibilitychange", change);
+// A page taken out of the back-forward cache may be older than a sign-out.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});
+window.addEventListener("pagehide", rest);
+watch();

@@ -1,0 +1,113 @@
+//! The demo: a small shop on this machine, with sessions in a SQLite file.
+//!
+//! Accounts, wares and pages belong to the demo, not to Handstamp: they show what an application
+//! brings along, and what is left to write when sessions are taken care of.
+
+mod accounts;
+mod cart;
+mod device;
+mod greeting;
+mod live;
+mod opening;
+mod pages;
+mod server;
+mod shop;
+mod wording;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use handstamp::SessionManager;
+use tokio::sync::watch;
+
+use crate::failure::Failure;
+use accounts::Accounts;
+use shop::Shop;
+
+/// What the demo was asked for.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Options {
+    /// Port on 127.0.0.1; 0 takes any that is free
+    #[arg(long, default_value_t = 8080, value_name = "N")]
+    port: u16,
+
+    /// Folder for the sessions [default: handstamp-demo in your data folder]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+
+    /// The key ring; made if it is not there, and better not kept beside the data
+    /// [default: handstamp/demo.keys in your configuration folder]
+    #[arg(long, value_name = "FILE")]
+    keys: Option<PathBuf>,
+
+    /// How many seconds after a sign-in the checkout still believes that it is you
+    #[arg(long, default_value_t = 300, value_name = "SECONDS")]
+    fresh: u64,
+
+    /// Use a cookie without `Secure` and without the prefix `__Host-`, for browsers that refuse
+    /// those over http://127.0.0.1: Safari does; Chromium and curl do not
+    #[arg(long)]
+    plain_cookie: bool,
+}
+
+/// What every page of the demo can reach.
+#[derive(Debug)]
+struct App {
+    sessions: SessionManager,
+    accounts: Accounts,
+    shop: Shop,
+    fresh_seconds: u64,
+    /// Turns true when the program is asked to stop.
+    stopping: watch::Receiver<bool>,
+}
+
+impl App {
+    /// Resolves when the program is asked to stop.
+    fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut stopping = self.stopping.clone();
+        async move {
+            let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+        }
+    }
+}
+
+/// Opens the shop and serves until the program is asked to stop.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    log_to_stderr();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::because("cannot start threads", &error))?;
+    let done = runtime.block_on(serve(options));
+    // A password that is still being checked does not hold the program up.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
+}
+
+async fn serve(options: &Options) -> Result<(), Failure> {
+    let opened = opening::open(options).await?;
+    let (stop, stopping) = watch::channel(false);
+    let app = Arc::new(App {
+        sessions: opened.sessions.clone(),
+        accounts: Accounts::hash()?,
+        shop: Shop::open(),
+        fresh_seconds: options.fresh,
+        stopping: stopping.clone(),
+    });
+    // Before the first word: whoever reads it may stop the program at once.
+    let asked_to_stop = server::asked_to_stop(stop)?;
+    greeting::print(&opened)?;
+    let served = server::serve(opened.listener, server::router(app), asked_to_stop, stopping).await;
+    let written = opened.sessions.shutdown().await;
+    served?;
+    written.map_err(|error| Failure::because("the last activity could not be written", &error))
+}
+
+/// Warnings and errors, unless `RUST_LOG` asks for other things.
+fn log_to_stderr() {
+    use tracing_subscriber::filter::{LevelFilter, Targets};
+    use tracing_subscriber::prelude::*;
+    let asked = std::env::var("RUST_LOG").ok().and_then(|asked| asked.parse::<Targets>().ok());
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
+}

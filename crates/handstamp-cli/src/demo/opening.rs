@@ -1,0 +1,110 @@
+//! Opens what the demo stands on: folder, key ring, database, port. Each failure is one line that
+//! says what to do.
+
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use handstamp::config::{ConfigError, LimitStrategy, SessionConfig};
+use handstamp::key::KeyRing;
+use handstamp::{SessionManager, SqliteError, SqliteStore};
+use tokio::net::TcpListener;
+
+use super::Options;
+use crate::failure::Failure;
+
+/// More sessions than this of one account, and the oldest ends.
+const MOST_DEVICES: u32 = 20;
+
+/// What the demo stands on.
+pub(super) struct Opened {
+    pub(super) listener: TcpListener,
+    pub(super) port: u16,
+    pub(super) sessions: SessionManager,
+    pub(super) database: PathBuf,
+    pub(super) keys: PathBuf,
+}
+
+/// Opens all of it.
+pub(super) async fn open(options: &Options) -> Result<Opened, Failure> {
+    let listener = listen(options.port).await?;
+    let port = listener.local_addr().map_err(|e| Failure::because("cannot tell the port", &e))?;
+    let folder = options.data_dir.clone().map_or_else(default_folder, Ok)?;
+    let keys = options.keys.clone().map_or_else(default_keys, Ok)?;
+    make_private(&folder)?;
+    let database = folder.join("sessions.db");
+    let store = SqliteStore::open(&database).await.map_err(|e| refused(&database, &e))?;
+    let ring = KeyRing::open_or_create(&keys).map_err(|e| Failure::because("cannot start", &e))?;
+    let config = config(options.plain_cookie)
+        .map_err(|e| Failure::because("the demo's own settings do not fit", &e))?;
+    let sessions = SessionManager::new(store, config, ring);
+    Ok(Opened { listener, port: port.port(), sessions, database, keys })
+}
+
+fn config(plain_cookie: bool) -> Result<SessionConfig, ConfigError> {
+    let base =
+        if plain_cookie { SessionConfig::development() } else { SessionConfig::production() };
+    base.edit().limit(Some(MOST_DEVICES)).limit_strategy(LimitStrategy::EndOldest).build()
+}
+
+async fn listen(port: u16) -> Result<TcpListener, Failure> {
+    let listening = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    listening.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => Failure::new(format!(
+            "port {port} of 127.0.0.1 is taken; choose another: handstamp demo --port 0 takes any that is free"
+        )),
+        ErrorKind::PermissionDenied => {
+            Failure::new(format!("port {port} needs more rights; choose one above 1023 with --port"))
+        }
+        _ => Failure::because(format!("cannot listen on 127.0.0.1:{port}"), &error),
+    })
+}
+
+/// Makes the folder, for its owner only; one that is there already stays as it is.
+fn make_private(folder: &Path) -> Result<(), Failure> {
+    let mut maker = std::fs::DirBuilder::new();
+    maker.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
+    maker.create(folder).map_err(|error| {
+        let line = format!("cannot make the folder {}", folder.display());
+        Failure::because(format!("{line} (choose another with --data-dir)"), &error)
+    })
+}
+
+/// What to do about a database that cannot be opened.
+fn refused(database: &Path, error: &SqliteError) -> Failure {
+    let path = database.display();
+    match error {
+        SqliteError::Locked { .. } => Failure::new(format!(
+            "{path} is in use by another demo; stop that one, or choose another folder with --data-dir"
+        )),
+        SqliteError::NewerSchema { found, known } => Failure::new(format!(
+            "{path} was written by a newer Handstamp (schema {found}, this one knows {known}); \
+             install that version, or choose another folder with --data-dir"
+        )),
+        SqliteError::NotWritable { .. } => Failure::because(
+            format!("cannot write {path}; choose another folder with --data-dir"),
+            error,
+        ),
+        _ => Failure::because("cannot open the sessions", error),
+    }
+}
+
+fn default_folder() -> Result<PathBuf, Failure> {
+    Ok(home("XDG_DATA_HOME", ".local/share", "--data-dir")?.join("handstamp-demo"))
+}
+
+fn default_keys() -> Result<PathBuf, Failure> {
+    Ok(home("XDG_CONFIG_HOME", ".config", "--keys")?.join("handstamp").join("demo.keys"))
+}
+
+/// A folder of the XDG Base Directory Specification: what the variable says if that is absolute,
+/// else the usual place under the home directory.
+fn home(variable: &str, usual: &str, flag: &str) -> Result<PathBuf, Failure> {
+    let said = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || std::env::home_dir().filter(|home| home.is_absolute());
+    said.or_else(|| Some(home()?.join(usual))).ok_or_else(|| {
+        Failure::new(format!("there is no home directory to use; say where with {flag}"))
+    })
+}
