@@ -168,7 +168,7 @@ async fn commit(parts: &Parts, grouped: Grouped, again: &mut Again) {
     }
     for Unchanged { record, head, waiters } in unchanged {
         let held = parts.cache.get(&record.id);
-        let session = held.unwrap_or_else(|| parts.cache.put(record, head.as_deref(), false));
+        let session = held.unwrap_or_else(|| parts.cache.unheld(record, head.as_deref()));
         waiters.into_iter().for_each(|w| succeed(w.job, Some(Arc::clone(&session)), None));
     }
 }
@@ -303,6 +303,7 @@ async fn tell(parts: &Parts, tells: Vec<(Vec<crate::event::Event>, super::Reply)
     for (_, reply) in tells {
         let answer = match &appended {
             Ok(()) => Ok(Committed { session: None, head: None }),
+            Err(StoreError::Unknown(cause)) => Err(SessionError::Unknown(cause.to_string().into())),
             Err(error) => Err(SessionError::Unavailable(error.to_string().into())),
         };
         let _ = reply.send(answer);

@@ -1,6 +1,7 @@
 //! What sessions and their manager share: the store behind its cache, the committer, the keys.
 
 mod acts;
+mod aside;
 mod begin;
 mod heads;
 mod judge;
@@ -8,8 +9,8 @@ mod maintain;
 mod refresh;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, Once, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, Weak};
 
 pub(crate) use begin::Begin;
 pub(crate) use judge::Judged;
@@ -49,7 +50,7 @@ pub(crate) struct Engine {
     /// Sessions that were changed and dropped without a commit.
     pub(crate) dropped_dirty: AtomicU64,
     has_maintenance: bool,
-    maintenance: Once,
+    is_maintained: AtomicBool,
 }
 
 impl Engine {
@@ -84,7 +85,7 @@ impl Engine {
             rooms: Mutex::default(),
             dropped_dirty: AtomicU64::new(0),
             has_maintenance,
-            maintenance: Once::new(),
+            is_maintained: AtomicBool::new(false),
         })
     }
 
@@ -152,11 +153,6 @@ impl Engine {
                 return Ok(Some(cached));
             }
         }
-    }
-
-    /// Writes noted activity to the store.
-    pub(crate) async fn flush_touches(&self) -> Result<(), SessionError> {
-        Ok(self.touches.flush(&self.store).await?)
     }
 }
 

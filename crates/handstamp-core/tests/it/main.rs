@@ -5,4 +5,5 @@
 mod gate_store;
 mod memory_store;
 mod model;
+mod regressions;
 mod sign_in_at_the_limit;
