@@ -28,6 +28,11 @@ impl HeadCell {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Looks at the head without taking a share in it: for the hot path.
+    fn look<T>(&self, look: impl FnOnce(&Head) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes `head` over unless a later one is known.
     fn learn(&self, head: &Head) {
         let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -138,6 +143,14 @@ impl Cached {
 
     pub(crate) fn head(&self) -> Option<Arc<Head>> {
         self.head.as_ref().map(|cell| cell.get())
+    }
+
+    /// Looks at the head, if there is one.
+    pub(crate) fn with_head<T>(&self, look: impl FnOnce(Option<&Head>) -> T) -> T {
+        match &self.head {
+            Some(cell) => cell.look(|head| look(Some(head))),
+            None => look(None),
+        }
     }
 }
 

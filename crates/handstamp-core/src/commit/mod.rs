@@ -156,3 +156,49 @@ impl Drop for Draining<'_> {
         self.inner.idle.notify_waiters();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KeyRing;
+    use crate::random::SystemRng;
+    use crate::store::MemoryStore;
+    use crate::time::SystemClock;
+
+    fn committer() -> Committer {
+        let keys = KeyRing::generate().unwrap();
+        Committer::new(Parts {
+            store: Arc::new(MemoryStore::new()),
+            cache: Arc::new(Cache::new(1 << 20, keys.clone())),
+            watchers: Arc::default(),
+            clock: Arc::new(SystemClock::new()),
+            rng: Arc::new(SystemRng),
+            sealer: Sealer::new(keys),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_drain_that_is_done_leaves_alone_what_the_next_has_been_given() {
+        let committer = committer();
+        let mut first = Draining { inner: &committer.0, is_done: false };
+        committer.0.lock().is_draining = true;
+        assert!(committer.0.next_jobs().is_none());
+        first.is_done = true;
+        let answer = committer.submit(|reply| Job::Tell { events: Vec::new(), reply });
+        drop(first);
+        assert!(committer.0.lock().is_draining);
+        answered(answer.await).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_drain_that_broke_off_answers_those_who_wait() {
+        let committer = committer();
+        let broken = Draining { inner: &committer.0, is_done: false };
+        committer.0.lock().is_draining = true;
+        let answer = committer.submit(|reply| Job::Tell { events: Vec::new(), reply });
+        drop(broken);
+        assert!(matches!(answered(answer.await), Err(SessionError::Unknown(_))));
+        let next = committer.submit(|reply| Job::Tell { events: Vec::new(), reply });
+        answered(next.await).unwrap();
+    }
+}

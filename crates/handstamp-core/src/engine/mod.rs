@@ -104,9 +104,8 @@ impl Engine {
     /// The standing at `now`: where several questions need one point in time, and the clock is
     /// read once.
     pub(crate) fn standing_at(&self, cached: &Cached, now: Timestamp) -> Standing {
-        let (head, seen) = (cached.head(), cached.activity.last_seen());
-        let deployment = self.cache.deployment();
-        policy::standing(&cached.record, head.as_deref(), deployment, seen, now)
+        let (deployment, seen) = (self.cache.deployment(), cached.activity.last_seen());
+        cached.with_head(|head| policy::standing(&cached.record, head, deployment, seen, now))
     }
 
     /// The standing of a record that was listed, with the head it was listed under.
