@@ -7,5 +7,7 @@ mod damage;
 mod durable;
 mod fixture;
 mod full;
+mod killed;
+mod model;
 mod open;
 mod panic;
