@@ -11,3 +11,4 @@ mod killed;
 mod model;
 mod open;
 mod panic;
+mod synced;

@@ -38,3 +38,12 @@ fn random_operations_agree_with_the_reference_on_sqlite() {
         conformance::random_operations_agree_with_the_reference(&ram, 1, sequences).await;
     });
 }
+
+#[test]
+fn recorded_histories_are_linearizable_on_sqlite() {
+    let ram = Ram::new();
+    conformance::run(async {
+        let rounds = 50 * times(10);
+        conformance::recorded_histories_are_linearizable(&ram, 1, rounds).await;
+    });
+}
