@@ -8,6 +8,7 @@ mod durable;
 mod fixture;
 mod full;
 mod killed;
+mod leaks;
 mod model;
 mod open;
 mod panic;
