@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
+mod answers;
 mod gate_store;
 mod memory_store;
 mod model;
