@@ -4,3 +4,4 @@
 
 mod gate_store;
 mod memory_store;
+mod suite;
