@@ -111,7 +111,7 @@ impl Inner {
     }
 
     async fn drain(self: Arc<Self>) {
-        let _guard = Draining(&self);
+        let mut draining = Draining { inner: &self, is_over: false };
         while let Some(jobs) = self.next_jobs() {
             let again = round::run(&self.parts, jobs).await;
             let mut queue = self.lock();
@@ -119,6 +119,7 @@ impl Inner {
                 queue.jobs.push_front(waiting);
             }
         }
+        draining.is_over = true;
     }
 
     /// The next jobs; `None` when there are none, and then the drain is over.
@@ -135,16 +136,19 @@ impl Inner {
 
 /// Says that nobody drains any more, also when a drain panicked or its runtime stopped; what was
 /// queued is then answered by the dropped senders.
-struct Draining<'a>(&'a Inner);
+struct Draining<'a> {
+    inner: &'a Inner,
+    /// The queue ran dry; what is in it by now is the next drain's.
+    is_over: bool,
+}
 
 impl Drop for Draining<'_> {
     fn drop(&mut self) {
-        let mut queue = self.0.lock();
-        if queue.is_draining {
+        if !self.is_over {
+            let mut queue = self.inner.lock();
             queue.is_draining = false;
             queue.jobs.clear();
         }
-        drop(queue);
-        self.0.idle.notify_waiters();
+        self.inner.idle.notify_waiters();
     }
 }

@@ -1,6 +1,7 @@
 //! The suite that tests the engine over a store: what must be true of sessions, whatever keeps
 //! them. [`engine_suite!`](crate::engine_suite) makes a `#[test]` of every function.
 
+pub mod concurrency;
 pub mod races;
 mod schedule;
 mod stage;
@@ -33,6 +34,12 @@ pub fn play_in_parallel<T: Future<Output = ()>>(
 #[macro_export]
 macro_rules! engine_suite {
     ($make:expr) => {
+        $crate::engine_suite! { @tests $make, play_in_parallel, concurrency {
+            n64_updates_at_once_sum_up
+            n64_keys_set_at_once_are_all_there
+            n64_writers_share_a_few_commits
+            no_job_is_lost_when_the_committer_runs_dry
+        } }
         $crate::engine_suite! { @tests $make, play, races {
             a_save_in_flight_never_undoes_a_logout
             end_all_and_sign_in_agree_on_who_is_in
