@@ -148,7 +148,7 @@ pub struct Suspended {
 
 /// Where the current token of a session comes from: everything the verdict on a presented token
 /// needs. Holds no secret: the proof in a token also needs the root key.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Lineage {
     /// 16 random bytes, drawn when the session begins.
     #[serde(with = "serde_bytes")]

@@ -6,6 +6,7 @@
 //! | current | rotate | good |
 //! | previous, successor not yet seen | the same successor again, within grace or by attempt id | good, successor sent again |
 //! | previous, successor seen, within grace | refused, nothing ends | good, nothing sent |
+//! | the same later, by the attempt id of the successor | refused, nothing ends | |
 //! | superseded by a privilege change | refused; within grace nothing ends | refused, nothing sent |
 //! | older | reuse | refused; ends only by policy |
 //! | ahead of the store | refused, alarm | refused, alarm |
@@ -142,6 +143,9 @@ pub fn judge_refresh(
         Age::Previous { is_recent } if !lineage.is_seen => {
             judge_unseen(lineage, attempt, is_recent, now)
         }
+        // An attempt that was answered and used may have been asked twice: the slower asking
+        // comes from who holds the attempt id, which no thief of a token does.
+        Age::Previous { .. } if is_same_attempt(lineage, attempt, now) => RefreshVerdict::Stale,
         Age::Previous { is_recent: true } | Age::Superseded { is_recent: true } => {
             RefreshVerdict::Stale
         }
@@ -158,14 +162,20 @@ fn judge_unseen(
     is_recent: bool,
     now: Timestamp,
 ) -> RefreshVerdict {
-    let is_same_attempt = attempt.is_some() && attempt == lineage.attempt.as_ref();
-    let may_retry = now.since(lineage.rotated_at) <= RETRY_WINDOW && lineage.retries < RETRY_LIMIT;
-    match (is_same_attempt, is_recent) {
+    match (is_same_attempt(lineage, attempt, now), is_recent) {
         (true, true) => RefreshVerdict::Retried { is_counted: false },
-        (true, false) if may_retry => RefreshVerdict::Retried { is_counted: true },
+        (true, false) if lineage.retries < RETRY_LIMIT => {
+            RefreshVerdict::Retried { is_counted: true }
+        }
         (false, true) => RefreshVerdict::Concurrent,
         _ => RefreshVerdict::Reuse,
     }
+}
+
+/// Whether `attempt` is what made the current generation, not longer ago than the retry window.
+fn is_same_attempt(lineage: &Lineage, attempt: Option<&[u8; 32]>, now: Timestamp) -> bool {
+    let is_same = attempt.is_some() && attempt == lineage.attempt.as_ref();
+    is_same && now.since(lineage.rotated_at) <= RETRY_WINDOW
 }
 
 /// What bumps the generation.
@@ -215,6 +225,9 @@ impl Lineage {
         }
     }
 }
+
+#[cfg(test)]
+mod model;
 
 #[cfg(test)]
 mod tests {
@@ -291,7 +304,16 @@ mod tests {
     fn refresh_previous_seen_ends_nothing_within_grace_and_is_reuse_after() {
         assert_eq!(refresh(&lineage(true), 2, after(30)), RefreshVerdict::Stale);
         assert_eq!(refresh(&lineage(true), 2, after(31)), RefreshVerdict::Reuse);
-        assert_eq!(retry(&lineage(true), after(31)), RefreshVerdict::Reuse);
+    }
+
+    #[test]
+    fn refresh_previous_seen_with_the_same_attempt_ends_nothing_within_an_hour() {
+        // A retry that was overtaken by the next one, whose answer came and was used.
+        assert_eq!(retry(&lineage(true), after(31)), RefreshVerdict::Stale);
+        assert_eq!(retry(&lineage(true), after(3600)), RefreshVerdict::Stale);
+        assert_eq!(retry(&lineage(true), after(3601)), RefreshVerdict::Reuse);
+        let other = judge_refresh(&lineage(true), 2, 1, Some(&[8; 32]), GRACE, after(31));
+        assert_eq!(other, RefreshVerdict::Reuse);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod ended;
 mod flash;
 mod guards;
 mod headers;
+mod manager;
 mod sign_in;
 mod store_down;
 mod tower_services;

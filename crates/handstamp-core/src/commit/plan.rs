@@ -180,7 +180,9 @@ impl<'a> Plan<'a> {
         for (id, mutation) in victims.iter_mut() {
             ends.push((*id, None, mutation));
         }
-        if let Some((id, mutation)) = old {
+        // One that makes room ends before, not after.
+        let is_victim = |id: &SessionId| ends.iter().any(|(victim, ..)| victim == id);
+        if let Some((id, mutation)) = old.as_mut().filter(|(id, _)| !is_victim(id)) {
             ends.push((*id, Some(place), mutation));
         }
         let ended = ends.into_iter().map(|(id, tied_to, mutation)| {
@@ -231,7 +233,10 @@ impl<'a> Plan<'a> {
             order.into_iter().partition(|id| works.get(id).is_some_and(|w| w.tied_to.is_some()));
         for id in free {
             let Some(work) = works.remove(&id) else { continue };
-            places.insert(id, out.groups.len());
+            // One that is as it was has no group for anything to depend on.
+            if work.is_changed {
+                places.insert(id, out.groups.len());
+            }
             out.push_work(work, None, ids.next());
         }
         let mut begun = Vec::new();

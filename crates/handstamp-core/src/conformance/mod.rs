@@ -31,6 +31,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::missing_panics_doc,
+    clippy::print_stdout,
     reason = "these functions are tests: failing is what they are for"
 )]
 
@@ -46,6 +47,8 @@ mod history;
 mod inserts;
 mod listing;
 mod loading;
+mod operations;
+mod reference;
 mod replaces;
 pub mod sample;
 mod surviving;
@@ -62,6 +65,7 @@ pub use history::*;
 pub use inserts::*;
 pub use listing::*;
 pub use loading::*;
+pub use operations::random_operations_agree_with_the_reference;
 pub use replaces::*;
 pub use surviving::*;
 pub use world::World;

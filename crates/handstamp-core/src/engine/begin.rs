@@ -6,7 +6,6 @@ use super::Engine;
 use super::acts::session_of;
 use crate::cache::Cached;
 use crate::commit::{Build, Job, Mutation, NewSession, event_of};
-use crate::config::LimitStrategy;
 use crate::data::{Data, Flash};
 use crate::delta::{Content, Delta};
 use crate::error::SessionError;
@@ -57,9 +56,7 @@ impl Engine {
         let id = SessionId::generate(partition, &*self.rng)?;
         let plan = Arc::new(Plan { begin: Mutex::new(begin), id });
         match (self.attempt(&plan, Vec::new()).await, subject) {
-            (Err(SessionError::LimitReached { limit }), Some(subject))
-                if self.config.limit_strategy() != LimitStrategy::Deny =>
-            {
+            (Err(SessionError::LimitReached { limit }), Some(subject)) => {
                 self.begin_with_room(&plan, &subject, limit).await
             }
             (answer, _) => answer,
@@ -76,8 +73,11 @@ impl Engine {
         // another has made.
         let room = self.room(subject);
         let _held = room.lock().await;
+        let old = plan.lock().old;
         for _ in 0..ATTEMPTS {
-            let victims = self.victims(subject, limit).await?;
+            let Some(victims) = self.victims(subject, limit, old).await? else {
+                return Err(SessionError::LimitReached { limit });
+            };
             match self.attempt(plan, victims).await {
                 Err(SessionError::LimitReached { .. }) => {}
                 answer => return answer,
@@ -97,20 +97,29 @@ impl Engine {
         room
     }
 
-    /// Who makes room for one more: as many as are over the limit then.
-    async fn victims(&self, subject: &Subject, limit: u32) -> Result<Vec<SessionId>, SessionError> {
+    /// Who makes room for one more: first the session that it takes over from, if that is the
+    /// subject's own, then as many as are over the limit still; `None` when nobody may.
+    async fn victims(
+        &self,
+        subject: &Subject,
+        limit: u32,
+        old: Option<SessionId>,
+    ) -> Result<Option<Vec<SessionId>>, SessionError> {
         let page = self.store.by_subject(subject, false, &Page::first(LOOK)).await?;
         let heads = self.store.heads(std::slice::from_ref(subject)).await?;
         let epoch = heads.first().map_or(0, |head| head.epoch);
-        let mut live: Vec<Record> =
-            page.records.into_iter().filter(|record| record.epoch == epoch).collect();
-        let mut victims = Vec::new();
+        let live = page.records.into_iter().filter(|record| record.epoch == epoch);
+        let (own, mut live): (Vec<Record>, Vec<Record>) =
+            live.partition(|record| Some(record.id) == old);
+        let mut victims: Vec<SessionId> = own.iter().map(|record| record.id).collect();
         while live.len() >= limit as usize {
-            let Some(id) = make_room(self.config.limit_strategy(), &live) else { break };
+            let Some(id) = make_room(self.config.limit_strategy(), &live) else {
+                return Ok(None);
+            };
             live.retain(|record| record.id != id);
             victims.push(id);
         }
-        Ok(victims)
+        Ok(Some(victims))
     }
 
     async fn attempt(
@@ -118,11 +127,12 @@ impl Engine {
         plan: &Arc<Plan>,
         victims: Vec<SessionId>,
     ) -> Result<Arc<Cached>, SessionError> {
+        let old = plan.lock().old;
+        let reason = |id| if Some(id) == old { EndReason::Replaced } else { EndReason::Limit };
         let victims = victims
             .into_iter()
-            .map(|id| (id, Self::end_as(EndReason::Limit, None, Some(plan.id))))
+            .map(|id| (id, Self::end_as(reason(id), None, Some(plan.id))))
             .collect();
-        let old = plan.lock().old;
         let replaced: Option<(SessionId, Mutation)> =
             old.map(|old| (old, Self::end_as(EndReason::Replaced, None, Some(plan.id))));
         let (engine, shared) = (Arc::clone(self), Arc::clone(plan));

@@ -111,8 +111,10 @@ impl Engine {
         drop(self.committer.submit(|reply| Job::Change {
             id,
             mutation: Box::new(move |draft| {
+                // One that has ended meanwhile cannot be changed, and need not be.
+                let is_over = matches!(draft.standing(), Standing::Over { .. });
                 let lineage = &mut draft.record.lineage;
-                if lineage.generation != generation || lineage.is_seen {
+                if is_over || lineage.generation != generation || lineage.is_seen {
                     return Ok(Step::Unchanged);
                 }
                 lineage.is_seen = true;

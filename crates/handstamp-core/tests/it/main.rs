@@ -4,4 +4,6 @@
 
 mod gate_store;
 mod memory_store;
+mod model;
+mod sign_in_at_the_limit;
 mod suite;

@@ -1,0 +1,27 @@
+//! The engine against a model of it, over the memory store.
+
+use std::sync::Arc;
+
+use handstamp_core::conformance::{self, Fixture};
+use handstamp_core::store::{BoxFuture, MemoryStore, SessionStore};
+
+struct Memory;
+
+impl Fixture for Memory {
+    fn open(&self) -> BoxFuture<'_, Arc<dyn SessionStore>> {
+        Box::pin(async { Arc::new(MemoryStore::new()) as _ })
+    }
+}
+
+/// How many times as much is tried in a long run.
+fn times(long: u64) -> u64 {
+    if std::env::var_os("HANDSTAMP_LONG").is_some() { long } else { 1 }
+}
+
+#[test]
+fn random_operations_agree_with_the_reference_in_memory() {
+    conformance::run(async {
+        let sequences = 300 * times(10);
+        conformance::random_operations_agree_with_the_reference(&Memory, 1, sequences).await;
+    });
+}
