@@ -14,11 +14,13 @@ const NOT_TOLD: [&str; 3] = ["event.rs", "chain.rs", "conformance/"];
 
 const ABOUT: &str = "
 The lines of the audit log. Each is committed with the change it tells of, or not at all; what
-changes nothing, like a failed sign-in, stands alone. The third column is the name in the OWASP Logging Vocabulary (`Action::owasp_name`). `Event::owasp_name` tells
-the end of a session more exactly, by its reason: `session_expired` (`idle`, `absolute`),
-`excess_sessions_exceeded` (`limit`), `authn_token_reuse` (`reuse`), `authn_token_revoked`
-(`logout_all`, `revoked`, `disabled`, `admin`). In the last column, *no* means that the name is
-there and nothing in Handstamp tells such an event yet.
+changes nothing, like a failed sign-in, stands alone.
+
+The third column is the name in the OWASP Logging Vocabulary (`Action::owasp_name`).
+`Event::owasp_name` tells the end of a session more exactly, by its reason: `session_expired`
+(`idle`, `absolute`), `excess_sessions_exceeded` (`limit`), `authn_token_reuse` (`reuse`),
+`authn_token_revoked` (`logout_all`, `revoked`, `disabled`, `admin`). In the last column, *no* means
+that the name is there and nothing in Handstamp tells such an event yet.
 ";
 
 pub(super) fn page(tree: &Tree) -> Result<String, String> {

@@ -9,3 +9,4 @@ mod fixture;
 mod full;
 mod open;
 mod panic;
+mod restored;
