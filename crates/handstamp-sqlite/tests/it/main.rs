@@ -14,3 +14,4 @@ mod model;
 mod open;
 mod panic;
 mod synced;
+mod restored;
