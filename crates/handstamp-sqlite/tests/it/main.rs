@@ -13,5 +13,5 @@ mod leaks;
 mod model;
 mod open;
 mod panic;
-mod synced;
 mod restored;
+mod synced;
