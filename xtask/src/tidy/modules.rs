@@ -56,9 +56,10 @@ fn row(module: &str) -> Option<usize> {
     ROWS.iter().position(|row| row.contains(&module))
 }
 
-/// What stands behind each `crate::`, outside of comments: `crate::a::B` and `crate::{a, b::C}`.
+/// What stands behind each `crate::`, outside of comments and of the file's own tests:
+/// `crate::a::B` and `crate::{a, b::C}`.
 fn uses(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    lines(text).flat_map(|(line, text)| {
+    lines(text).take_while(|(_, text)| text.trim() != "mod tests {").flat_map(|(line, text)| {
         let paths = code(text).split("crate::").skip(1);
         paths.flat_map(move |path| heads(path).map(move |head| (line, head)))
     })

@@ -6,16 +6,16 @@ use super::tree::{Tree, lines};
 
 /// One test.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Test {
+pub(crate) struct Test {
     /// The name of its function, or its title in the browser's tests.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its documentation.
     doc: String,
 }
 
 impl Test {
     /// Whether its name begins or its documentation mentions this id of a feature.
-    pub(super) fn shows(&self, id: &str) -> bool {
+    pub(crate) fn shows(&self, id: &str) -> bool {
         let in_name = self.name.to_lowercase();
         let id_in_name = id.to_lowercase();
         in_name.split(|c: char| !c.is_alphanumeric()).any(|part| part == id_in_name)
@@ -24,7 +24,7 @@ impl Test {
 }
 
 /// All tests of the project but those of the automation, which hold examples of tests.
-pub(super) fn all(tree: &Tree) -> Vec<Test> {
+pub(crate) fn all(tree: &Tree) -> Vec<Test> {
     let rust = tree.ending(".rs").filter(|(path, _)| !path.starts_with("xtask/"));
     let rust = rust.flat_map(|(_, text)| of_rust(text));
     let clauses = tree.files().filter(|(path, _)| is_conformance(path)).flat_map(|(_, text)| {
@@ -35,12 +35,12 @@ pub(super) fn all(tree: &Tree) -> Vec<Test> {
 }
 
 /// Whether a file belongs to the conformance suite.
-pub(super) fn is_conformance(path: &str) -> bool {
+pub(crate) fn is_conformance(path: &str) -> bool {
     path.starts_with("crates/handstamp-core/src/conformance") && path.ends_with(".rs")
 }
 
 /// The functions of the conformance suite that carry the number of a clause, with their lines.
-pub(super) fn clause_functions(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn clause_functions(text: &str) -> impl Iterator<Item = (usize, &str)> {
     lines(text).filter_map(|(line, text)| {
         let name = function_name(code(text))?;
         let (number, _) = name.strip_prefix('c')?.split_once('_')?;

@@ -1,9 +1,11 @@
 //! Tests of the engine from outside, in one binary.
 
-#![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
 
+mod answers;
 mod gate_store;
 mod memory_store;
 mod model;
 mod regressions;
 mod sign_in_at_the_limit;
+mod suite;

@@ -151,6 +151,7 @@ fn lineage(n: u8, at: Timestamp) -> Lineage {
         previous_key_id: 1,
         rotated_at: at,
         is_seen: true,
+        seen_at: handstamp_core::time::Timestamp::default(),
         privilege_generation: 2,
         privilege_at: at,
         attempt: Some([n; 32]),
@@ -166,4 +167,10 @@ fn client() -> Client {
         device: Some("Firefox on Linux".into()),
         location: Some(location.into()),
     }
+}
+
+/// Runs something on a runtime of its own.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(future)
 }

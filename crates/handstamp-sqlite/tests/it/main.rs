@@ -5,7 +5,13 @@
 mod contract;
 mod damage;
 mod durable;
+mod engine;
 mod fixture;
 mod full;
+mod killed;
+mod leaks;
+mod model;
 mod open;
 mod panic;
+mod restored;
+mod synced;
