@@ -13,7 +13,7 @@ async function lines(page) {
   return Object.fromEntries(counts);
 }
 
-test("n02_a_visitors_cart_comes_along_at_sign_in", async (t) => {
+test("N02 a visitor's cart comes along at sign in", async (t) => {
   const demo = await startDemo(t);
   const page = await (await (await startBrowser(t)).newContext()).newPage();
   await addToCart(page, demo.url, "Opening Night");
@@ -30,7 +30,7 @@ test("n02_a_visitors_cart_comes_along_at_sign_in", async (t) => {
   assert.equal(await page.locator("[data-total]").textContent(), "€36.00");
 });
 
-test("n02_nothing_of_one_users_cart_goes_to_the_next", async (t) => {
+test("N02 nothing of one user's cart goes to the next", async (t) => {
   const demo = await startDemo(t);
   const page = await (await (await startBrowser(t)).newContext()).newPage();
   await signIn(page, demo.url, "mina");
@@ -40,7 +40,7 @@ test("n02_nothing_of_one_users_cart_goes_to_the_next", async (t) => {
   await page.getByText("Nothing in it yet.").waitFor();
 });
 
-test("n02_lines_are_changed_and_removed", async (t) => {
+test("N02 lines are changed and removed", async (t) => {
   const demo = await startDemo(t);
   const page = await (await (await startBrowser(t)).newContext()).newPage();
   await addToCart(page, demo.url, "Book of Stubs");
@@ -55,7 +55,7 @@ test("n02_lines_are_changed_and_removed", async (t) => {
   assert.deepEqual(await lines(page), { "ink-pad": "3" });
 });
 
-test("n04_two_tabs_that_add_at_once_both_count", async (t) => {
+test("N04 two tabs that add at once both count", async (t) => {
   const demo = await startDemo(t);
   const context = await (await startBrowser(t)).newContext();
   const tabs = await Promise.all([1, 2, 3, 4].map(() => context.newPage()));
@@ -66,7 +66,7 @@ test("n04_two_tabs_that_add_at_once_both_count", async (t) => {
   assert.deepEqual(await lines(tabs[0]), { "moth-pin": "5" });
 });
 
-test("n06_an_order_needs_a_fresh_sign_in_and_keeps_the_cart_while_it_asks", async (t) => {
+test("N06 an order needs a fresh sign in and keeps the cart while it asks", async (t) => {
   const demo = await startDemo(t, ["--fresh", "3"]);
   const page = await (await (await startBrowser(t)).newContext()).newPage();
   await addToCart(page, demo.url, "The Gate Stamp");
@@ -92,7 +92,7 @@ test("n06_an_order_needs_a_fresh_sign_in_and_keeps_the_cart_while_it_asks", asyn
   assert.deepEqual(await lines(page), { "gate-stamp": "1" });
 });
 
-test("n07_an_order_is_placed_once_however_often_it_is_sent", async (t) => {
+test("N07 an order is placed once however often it is sent", async (t) => {
   const demo = await startDemo(t);
   const page = await (await (await startBrowser(t)).newContext()).newPage();
   await addToCart(page, demo.url, "Second Row, Left");

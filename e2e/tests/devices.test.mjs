@@ -28,7 +28,7 @@ async function isOut(page, why) {
 const FROM_ANOTHER = "You signed this device out from another one.";
 const WITH_ALL = "You signed out all other devices from one of them, and this was another.";
 
-test("n06_an_open_page_is_signed_out_the_moment_another_device_says_so", async (t) => {
+test("N06 an open page is signed out the moment another device says so", async (t) => {
   const demo = await startDemo(t);
   const [here, there] = await devices(t, demo, 2);
   await here.goto(`${demo.url}/devices`);
@@ -49,7 +49,7 @@ test("n06_an_open_page_is_signed_out_the_moment_another_device_says_so", async (
   await here.getByRole("heading", { name: "Mina Okafor" }).waitFor();
 });
 
-test("n06_all_other_devices_are_signed_out_at_once_and_this_one_stays", async (t) => {
+test("N06 all other devices are signed out at once and this one stays", async (t) => {
   const demo = await startDemo(t);
   const [here, ...others] = await devices(t, demo, 3);
   await here.goto(`${demo.url}/devices`);
@@ -59,7 +59,7 @@ test("n06_all_other_devices_are_signed_out_at_once_and_this_one_stays", async (t
   assert.equal(await here.locator(".devices li").count(), 1);
 });
 
-test("n06_somebody_elses_devices_stay_signed_in", async (t) => {
+test("N06 somebody else's devices stay signed in", async (t) => {
   const demo = await startDemo(t);
   const [mina] = await devices(t, demo, 1);
   const [jonas] = await devices(t, demo, 1, "jonas");
@@ -73,7 +73,7 @@ test("n06_somebody_elses_devices_stay_signed_in", async (t) => {
   await mina.getByRole("heading", { name: "Your devices" }).waitFor();
 });
 
-test("n06_signing_out_in_one_tab_takes_the_private_content_out_of_the_other", async (t) => {
+test("N06 signing out in one tab takes the private content out of the other", async (t) => {
   const demo = await startDemo(t);
   const [tab] = await devices(t, demo, 1);
   const other = await tab.context().newPage();
@@ -83,7 +83,7 @@ test("n06_signing_out_in_one_tab_takes_the_private_content_out_of_the_other", as
   assert.equal(await sessionCookie(tab.context()), undefined);
 });
 
-test("n08_a_rotation_ends_nothing_that_is_open", async (t) => {
+test("N08 a rotation ends nothing that is open", async (t) => {
   const demo = await startDemo(t);
   const [tab] = await devices(t, demo, 1);
   const before = await sessionCookie(tab.context());
@@ -98,7 +98,7 @@ test("n08_a_rotation_ends_nothing_that_is_open", async (t) => {
   await isOut(tab, "You signed out in this browser.");
 });
 
-test("n06_a_device_has_words_and_a_name_that_its_owner_gives", async (t) => {
+test("N06 a device has words and a name that its owner gives", async (t) => {
   const demo = await startDemo(t);
   const [here, there] = await devices(t, demo, 2);
   await here.goto(`${demo.url}/devices`);
@@ -110,7 +110,7 @@ test("n06_a_device_has_words_and_a_name_that_its_owner_gives", async (t) => {
   await there.getByRole("heading", { name: `<b>Kitchen</b> & "garden"` }).waitFor();
 });
 
-test("n11_the_stock_room_opens_for_clerks_only", async (t) => {
+test("N11 the stock room opens for clerks only", async (t) => {
   const demo = await startDemo(t);
   const browser = await startBrowser(t);
   const mina = await (await browser.newContext()).newPage();

@@ -118,7 +118,7 @@ impl Inner {
         Presented {
             cookie: match &self.cookie {
                 Held::None => CookieValue::None,
-                Held::One(text) => CookieValue::One(text.as_str().as_bytes()),
+                Held::One(text) => CookieValue::One(text.as_bytes()),
                 Held::Several => CookieValue::Several,
             },
             pre_session: match &self.pre_session {
@@ -173,8 +173,12 @@ impl Short {
         short
     }
 
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+
     fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 }
 

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp::SessionManager;
+use handstamp_core::SessionManager;
 use tokio::sync::watch;
 
 use crate::failure::Failure;

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use handstamp::{SessionLayer, require};
+use handstamp_axum::{SessionLayer, require};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use handstamp::record::EndReason;
-use handstamp::{Session, SessionError};
+use handstamp_axum::Session;
+use handstamp_core::SessionError;
+use handstamp_core::record::EndReason;
 
 /// Said when nobody is signed in and nothing is known of the reason.
 pub(super) const SIGNED_OUT: &str = "Nothing of your visit is left in this browser.";

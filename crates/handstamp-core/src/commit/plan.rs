@@ -136,6 +136,9 @@ impl<'a> Plan<'a> {
             return self.deferred.push(waiting);
         }
         match guarded(mutation, &mut work.draft) {
+            // It is refused for what is not committed yet, and may never be: it is asked again
+            // when that is known.
+            Err(_) if work.is_changed => self.deferred.push(waiting),
             Err(error) => waiting.job.fail(error),
             Ok(Step::NeedsFresh) => {
                 self.stale.push(id);

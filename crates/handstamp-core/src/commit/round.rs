@@ -30,7 +30,7 @@ pub(super) async fn run(parts: &Parts, jobs: Vec<Waiting>) -> Vec<Waiting> {
     for waiting in jobs {
         plan.add(waiting);
     }
-    let mut again = Again { waiting: std::mem::take(&mut plan.deferred) };
+    let mut again = Again { waiting: std::mem::take(&mut plan.deferred), done: Vec::new() };
     plan.stale.iter().for_each(|id| parts.cache.forget(id));
     let tells = std::mem::take(&mut plan.tells);
     let grouped = plan.into_groups(ids);
@@ -39,9 +39,12 @@ pub(super) async fn run(parts: &Parts, jobs: Vec<Waiting>) -> Vec<Waiting> {
     again.waiting
 }
 
-/// Jobs for the next round.
+/// Jobs for the next round, and those that are done.
 struct Again {
     waiting: Vec<Waiting>,
+    /// Answered only when the whole batch is taken in: who has signed in must not find the session
+    /// before still good.
+    done: Vec<(Waiting, Committed)>,
 }
 
 impl Again {
@@ -166,10 +169,12 @@ async fn commit(parts: &Parts, grouped: Grouped, again: &mut Again) {
             settle(parts, group, waiters, came, again);
         }
     }
+    again.done.drain(..).for_each(|(waiting, committed)| succeed(waiting.job, committed));
     for Unchanged { record, head, waiters } in unchanged {
         let held = parts.cache.get(&record.id);
-        let session = held.unwrap_or_else(|| parts.cache.put(record, head.as_deref(), false));
-        waiters.into_iter().for_each(|w| succeed(w.job, Some(Arc::clone(&session)), None));
+        let session = held.unwrap_or_else(|| parts.cache.unheld(record, head.as_deref()));
+        let committed = Committed { session: Some(session), head: None };
+        waiters.into_iter().for_each(|waiting| succeed(waiting.job, committed.clone()));
     }
 }
 
@@ -180,7 +185,11 @@ fn settle(parts: &Parts, group: Group, waiters: Waiters, came: Came, again: &mut
         Waiters::Begin(waiting) | Waiters::Head(waiting) => vec![waiting],
     };
     let error = match came {
-        Came::Of(Outcome::Applied(applied)) => return applied_to(parts, group, waiting, applied),
+        Came::Of(Outcome::Applied(applied)) => {
+            let committed = applied_to(parts, group, applied);
+            let done = waiting.into_iter().map(|waiting| (waiting, committed.clone()));
+            return again.done.extend(done);
+        }
         Came::Of(Outcome::Refused(refusal)) => match refused(parts, &group, refusal) {
             Some(error) => error,
             None => return waiting.into_iter().for_each(|waiting| again.retry(waiting)),
@@ -243,8 +252,8 @@ fn same(error: &SessionError) -> SessionError {
     }
 }
 
-/// Writes an applied group through the cache, wakes who watches, then answers who waits.
-fn applied_to(parts: &Parts, group: Group, waiting: Vec<Waiting>, applied: Applied) {
+/// Writes an applied group through the cache and wakes who watches.
+fn applied_to(parts: &Parts, group: Group, applied: Applied) -> Committed {
     parts.cache.put_deployment(Deployment { epoch: applied.deployment_epoch });
     if let Some(change) = &group.head {
         take_head(parts, &change.target, &applied);
@@ -264,10 +273,7 @@ fn applied_to(parts: &Parts, group: Group, waiting: Vec<Waiting>, applied: Appli
         }
         cached
     });
-    let head = applied.head.map(Arc::new);
-    for waiting in waiting {
-        succeed(waiting.job, session.clone(), head.clone());
-    }
+    Committed { session, head: applied.head.map(Arc::new) }
 }
 
 fn take_head(parts: &Parts, target: &HeadTarget, applied: &Applied) {
@@ -284,13 +290,13 @@ fn take_head(parts: &Parts, target: &HeadTarget, applied: &Applied) {
     }
 }
 
-fn succeed(job: Job, session: Option<Arc<Cached>>, head: Option<Arc<crate::head::Head>>) {
+fn succeed(job: Job, committed: Committed) {
     let (Job::Change { reply, .. }
     | Job::Begin { reply, .. }
     | Job::Head { reply, .. }
     | Job::Tell { reply, .. }) = job;
     // Whoever waited may have gone; what was committed stands.
-    let _ = reply.send(Ok(Committed { session, head }));
+    let _ = reply.send(Ok(committed));
 }
 
 /// Appends events that change nothing.
@@ -303,6 +309,7 @@ async fn tell(parts: &Parts, tells: Vec<(Vec<crate::event::Event>, super::Reply)
     for (_, reply) in tells {
         let answer = match &appended {
             Ok(()) => Ok(Committed { session: None, head: None }),
+            Err(StoreError::Unknown(cause)) => Err(SessionError::Unknown(cause.to_string().into())),
             Err(error) => Err(SessionError::Unavailable(error.to_string().into())),
         };
         let _ = reply.send(answer);

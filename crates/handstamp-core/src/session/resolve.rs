@@ -88,8 +88,8 @@ impl Session {
                 }
                 state.base = Base::Live(session);
             }
-            Judged::Refused(refused) => {
-                (state.base, state.refusal) = (Base::Nobody, Some(refused));
+            Judged::Refused { why, proven } => {
+                (state.base, state.refusal, state.proven) = (Base::Nobody, Some(why), proven);
             }
         }
         Ok(())

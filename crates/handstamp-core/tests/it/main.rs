@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
+mod answers;
 mod gate_store;
 mod memory_store;
 mod model;
+mod regressions;
 mod sign_in_at_the_limit;
 mod suite;

@@ -25,3 +25,11 @@ fn random_operations_agree_with_the_reference_in_memory() {
         conformance::random_operations_agree_with_the_reference(&Memory, 1, sequences).await;
     });
 }
+
+#[test]
+fn recorded_histories_are_linearizable_in_memory() {
+    conformance::run(async {
+        let rounds = 100 * times(10);
+        conformance::recorded_histories_are_linearizable(&Memory, 1, rounds).await;
+    });
+}

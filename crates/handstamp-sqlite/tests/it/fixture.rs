@@ -167,3 +167,9 @@ fn client() -> Client {
         location: Some(location.into()),
     }
 }
+
+/// Runs something on a runtime of its own.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(future)
+}

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use handstamp::RequireUser;
-use handstamp::record::Record;
-use handstamp::time::Timestamp;
+use handstamp_axum::RequireUser;
+use handstamp_core::record::Record;
+use handstamp_core::time::Timestamp;
 
 use super::{Answer, Frame, page};
 use crate::demo::App;

@@ -6,11 +6,11 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use handstamp::id::SessionId;
-use handstamp::record::Record;
-use handstamp::store::Page as Portion;
-use handstamp::time::Timestamp;
-use handstamp::{CsrfForm, RequireUser};
+use handstamp_axum::{CsrfForm, RequireUser};
+use handstamp_core::id::SessionId;
+use handstamp_core::record::Record;
+use handstamp_core::store::Page as Portion;
+use handstamp_core::time::Timestamp;
 use serde::Deserialize;
 
 use super::{Answer, Frame, Pressed, go, page};

@@ -6,10 +6,11 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
-use handstamp::record::Client;
-use handstamp::roles::Roles;
-use handstamp::sign_in::{IntoSignIn, Merge};
-use handstamp::{CsrfForm, ReturnTo, Session, SessionError, SignIn, SignInFailure, Subject};
+use handstamp_axum::{CsrfForm, ReturnTo, Session};
+use handstamp_core::record::Client;
+use handstamp_core::roles::Roles;
+use handstamp_core::sign_in::{IntoSignIn, Merge};
+use handstamp_core::{SessionError, SignIn, SignInFailure, Subject};
 use serde::Deserialize;
 
 use super::{Answer, Frame, Pressed, Stop, account_of, go, page, page_again};

@@ -1,0 +1,170 @@
+//! Histories of concurrent clients, recorded through the whole engine and checked.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::fixture::Fixture;
+use super::linear::{Answer, Ask, Operation, is_linearizable};
+use crate::config::SessionConfig;
+use crate::id::SessionId;
+use crate::key::KeyRing;
+use crate::random::{Rng, SeededRng, random};
+use crate::session::CookieAction;
+use crate::sign_in::Merge;
+use crate::store::SessionStore;
+use crate::testing::{Call, Failure, GateStore};
+use crate::{Session, SessionError, SessionManager, SignIn};
+
+const CLIENTS: u64 = 6;
+const OPERATIONS: u64 = 16;
+const SLOTS: usize = 2;
+
+/// Records `rounds` histories, one seed each, from `first` on, and checks each: six clients share
+/// two sessions, change, read and end them and sign in anew, while the store delays its answers
+/// and loses some.
+///
+/// # Panics
+/// Where what the clients of a session saw cannot be put into one order, with the seed and the
+/// history.
+pub async fn recorded_histories_are_linearizable(fixture: &dyn Fixture, first: u64, rounds: u64) {
+    let store = fixture.open().await;
+    let (mut sessions, mut operations) = (0, 0);
+    for seed in first..first + rounds {
+        for (id, history) in record(Arc::clone(&store), seed).await {
+            assert!(is_linearizable(&history), "seed {seed}, session {id}: {}", shown(&history));
+            sessions += 1;
+            operations += history.len();
+        }
+    }
+    println!("{rounds} histories of {sessions} sessions, {operations} operations");
+}
+
+/// A history for people: one operation on each line, by the moment of its call.
+fn shown(history: &[Operation]) -> String {
+    let mut history = history.to_vec();
+    history.sort_by_key(|operation| operation.called);
+    history.iter().map(|operation| format!("\n  {operation:?}")).collect()
+}
+
+/// What the clients share.
+struct Shared {
+    sessions: SessionManager,
+    /// The cookies that are in use.
+    slots: [Mutex<String>; SLOTS],
+    moment: AtomicU64,
+    histories: Mutex<HashMap<SessionId, Vec<Operation>>>,
+}
+
+async fn record(store: Arc<dyn SessionStore>, seed: u64) -> HashMap<SessionId, Vec<Operation>> {
+    let gate = GateStore::new(store);
+    gate.schedule(seed);
+    let keys = KeyRing::generate().unwrap();
+    let sessions = SessionManager::builder(gate.clone(), SessionConfig::default(), keys);
+    let sessions = sessions.maintenance(false).build();
+    let slots = [sign_in(&sessions).await, sign_in(&sessions).await].map(Mutex::new);
+    let (moment, histories) = (AtomicU64::new(0), Mutex::default());
+    let shared = Arc::new(Shared { sessions, slots, moment, histories });
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let rng = SeededRng::new(seed * CLIENTS + client);
+            tokio::spawn(work(Arc::clone(&shared), gate.clone(), rng))
+        })
+        .collect();
+    for client in clients {
+        client.await.unwrap();
+    }
+    std::mem::take(&mut *shared.histories.lock().unwrap())
+}
+
+async fn sign_in(sessions: &SessionManager) -> String {
+    loop {
+        let session = sessions.start();
+        // A lost request is no sign-in; somebody who was not told tries again.
+        if session.login(newcomer()).await.is_ok() {
+            return cookie(&session).unwrap();
+        }
+    }
+}
+
+fn newcomer() -> SignIn {
+    SignIn::new("ann").unwrap().merge(Merge::Drop)
+}
+
+fn cookie(session: &Session) -> Option<String> {
+    match session.outgoing().cookie {
+        CookieAction::Set { value, .. } => Some(value.to_string()),
+        CookieAction::None | CookieAction::Remove => None,
+    }
+}
+
+fn draw(rng: &SeededRng, below: u64) -> u64 {
+    let bytes: [u8; 4] = random(rng as &dyn Rng).unwrap();
+    u64::from(u32::from_be_bytes(bytes)) % below
+}
+
+async fn work(shared: Arc<Shared>, gate: GateStore<Arc<dyn SessionStore>>, rng: SeededRng) {
+    for _ in 0..OPERATIONS {
+        let slot = &shared.slots[usize::try_from(draw(&rng, SLOTS as u64)).unwrap()];
+        if draw(&rng, 8) == 0 {
+            let failure =
+                [Failure::ReplyLost, Failure::RequestLost][usize::from(draw(&rng, 2) == 0)];
+            gate.fail_next(Call::Commit, failure);
+        }
+        let token = slot.lock().unwrap().clone();
+        let (choice, value) = (draw(&rng, 40), draw(&rng, 1000));
+        match choice {
+            0..16 => shared.ask(&token, Ask::Get).await,
+            16..22 => shared.ask(&token, Ask::Set(value)).await,
+            22..38 => shared.ask(&token, Ask::Add(value)).await,
+            _ => shared.ask(&token, Ask::End).await,
+        }
+        if choice >= 38 {
+            let fresh = sign_in(&shared.sessions).await;
+            *slot.lock().unwrap() = fresh;
+        }
+    }
+}
+
+impl Shared {
+    fn tick(&self) -> u64 {
+        self.moment.fetch_add(1, Ordering::SeqCst)
+    }
+
+    async fn ask(&self, token: &str, ask: Ask) {
+        let id = crate::token::Token::parse(token).unwrap().session();
+        let called = self.tick();
+        let answer = answer_of(self.act(token, ask).await);
+        let answered = self.tick();
+        // What nothing came of is no part of the history.
+        let Some(answer) = answer else { return };
+        let operation = Operation { called, answered, ask, answer };
+        self.histories.lock().unwrap().entry(id).or_default().push(operation);
+    }
+
+    async fn act(&self, token: &str, ask: Ask) -> Result<Answer, SessionError> {
+        let session = self.sessions.load(token).await?;
+        match ask {
+            Ask::Get => return Ok(Answer::Value(session.get("n")?)),
+            Ask::Set(value) => session.set("n", &value)?,
+            Ask::Add(value) => session.update("n", move |it: &mut Option<u64>| {
+                *it = Some(it.unwrap_or(0) + value);
+            })?,
+            Ask::End if self.tick() % 2 == 0 => session.logout().await?,
+            Ask::End => session.login(newcomer()).await?,
+        }
+        session.commit().await?;
+        Ok(Answer::Done)
+    }
+}
+
+/// What the client was told; `None` when nothing was changed.
+fn answer_of(answer: Result<Answer, SessionError>) -> Option<Answer> {
+    match answer {
+        Ok(answer) => Some(answer),
+        Err(SessionError::Ended { .. } | SessionError::Expired { .. }) => Some(Answer::Over),
+        Err(SessionError::Unavailable(_)) => None,
+        Err(SessionError::Unknown(_)) => Some(Answer::Unknown),
+        Err(other) => panic!("{other:?}"),
+    }
+}
