@@ -12,10 +12,12 @@ const QUIET = [
 
 /**
  * Starts Chromium and answers playwright's `Browser`; each `newContext()` is a person of its own.
- * `t` is the context of a node test (or anything with `after(callback)`).
+ * `t` is the context of a node test (or anything with `after(callback)`); `options` are further
+ * ones of playwright's `launch`.
  */
-export async function startBrowser(t) {
+export async function startBrowser(t, options = {}) {
   const browser = await chromium.launch({
+    ...options,
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: QUIET,
     chromiumSandbox: process.getuid?.() !== 0, // it does not work for root

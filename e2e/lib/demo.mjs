@@ -42,7 +42,7 @@ export async function startServer(program, args) {
 }
 
 /**
- * Starts the demo and answers what `startServer` does, and its data folder. `t` is the context of
+ * Starts the demo and answers what `startServer` does, and the folder of its data and keys. `t` is the context of
  * a node test (or anything with `after(callback)`): the demo ends with it, and its folder goes.
  */
 export async function startDemo(t, moreArgs = []) {
@@ -54,8 +54,13 @@ export async function startDemo(t, moreArgs = []) {
     await demo?.stop();
     await rm(folder, { recursive: true, force: true });
   });
-  demo = await startServer(program, ["demo", "--port", "0", "--data-dir", folder, ...moreArgs]);
+  demo = await startServer(program, ["demo", "--port", "0", ...places(folder), ...moreArgs]);
   return { ...demo, folder };
+}
+
+/** Arguments that keep data and keys of a demo in `folder`, out of the user's own. */
+export function places(folder) {
+  return ["--data-dir", join(folder, "data"), "--keys", join(folder, "keys", "demo.keys")];
 }
 
 async function end(child, gone) {

@@ -206,3 +206,67 @@ impl std::fmt::Display for Causes<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use handstamp_core::record::EndReason;
+    use handstamp_core::time::Timestamp;
+
+    fn expired() -> SessionError {
+        SessionError::Expired { reason: EndReason::Idle, ended_at: Timestamp::from_millis(1_000) }
+    }
+
+    fn sign_in(error: SessionError) -> SessionRejection {
+        SessionRejection::SignIn { error, to: None }
+    }
+
+    fn unavailable() -> SessionError {
+        SessionError::Unavailable("disk sda1 is full".into())
+    }
+
+    #[test]
+    fn n11_every_error_has_its_status_and_code() {
+        let max_age = Duration::from_secs(300);
+        let rows: [(SessionRejection, u16, &str); 14] = [
+            (SessionError::NotFound.into(), 404, "SESSION_NOT_FOUND"),
+            (SessionError::Invalid.into(), 400, "SESSION_INVALID"),
+            (expired().into(), 401, "SESSION_EXPIRED"),
+            (SessionError::Unauthenticated.into(), 401, "SESSION_NOT_FOUND"),
+            (SessionError::LimitReached { limit: 3 }.into(), 409, "LIMIT_REACHED"),
+            (unavailable().into(), 503, "STORE_UNAVAILABLE"),
+            (sign_in(SessionError::Invalid), 401, "SESSION_INVALID"),
+            (sign_in(SessionError::NotFound), 401, "SESSION_NOT_FOUND"),
+            (SessionRejection::Csrf, 403, "CSRF_INVALID"),
+            (Why::CrossSite.into(), 403, "CSRF_INVALID"),
+            (SessionRejection::Forbidden, 403, "FORBIDDEN"),
+            (SessionRejection::StepUp { max_age, to: None }, 403, "STEP_UP_REQUIRED"),
+            (FormError::TooLarge.into(), 413, "BAD_REQUEST"),
+            (SessionRejection::NoLayer, 500, "INTERNAL"),
+        ];
+        for (rejection, status, code) in rows {
+            assert_eq!((rejection.status().as_u16(), rejection.code()), (status, code));
+        }
+    }
+
+    #[test]
+    fn n11_a_fault_is_opaque_to_the_outside_and_whole_in_the_log() {
+        let rejection = SessionRejection::from(unavailable());
+        assert!(Causes(&rejection).to_string().contains("disk sda1 is full"));
+        let answer = rejection.respond::<String>();
+        assert!(!answer.body().contains("sda1") && answer.body().contains(r#""outcome":"none""#));
+    }
+
+    #[test]
+    fn a_session_that_ran_out_says_when_and_why() {
+        let answer = sign_in(expired()).respond::<String>();
+        assert!(answer.body().contains(r#""reason":"idle","ended_at":"1970-01-01T00:00:01.000Z""#));
+    }
+
+    #[test]
+    fn a_redirect_that_no_header_could_hold_becomes_a_problem() {
+        let to = Some("/login\r\nSet-Cookie: x=y".to_owned());
+        let answer = SessionRejection::SignIn { error: expired(), to }.respond::<String>();
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    }
+}

@@ -118,7 +118,7 @@ impl Inner {
         Presented {
             cookie: match &self.cookie {
                 Held::None => CookieValue::None,
-                Held::One(text) => CookieValue::One(text.as_str().as_bytes()),
+                Held::One(text) => CookieValue::One(text.as_bytes()),
                 Held::Several => CookieValue::Several,
             },
             pre_session: match &self.pre_session {
@@ -154,26 +154,31 @@ impl From<Found<'_>> for Held {
 /// Text of a length that a token may have. A longer one, or one that is not ASCII, is no token
 /// whatever it says, and is kept as the empty text, which is none either.
 struct Short {
-    length: usize,
-    bytes: [u8; Self::MAX],
+    length: u8,
+    bytes: [u8; Self::MAX as usize],
 }
 
 impl Short {
-    const MAX: usize = 96;
+    const MAX: u8 = 80;
 
     fn of(value: &[u8]) -> Self {
-        let mut short = Self { length: 0, bytes: [0; Self::MAX] };
-        if value.is_ascii()
+        let mut short = Self { length: 0, bytes: [0; Self::MAX as usize] };
+        if let Ok(length) = u8::try_from(value.len())
             && let Some(room) = short.bytes.get_mut(..value.len())
+            && value.is_ascii()
         {
             room.copy_from_slice(value);
-            short.length = value.len();
+            short.length = length;
         }
         short
     }
 
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.length)]
+    }
+
     fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.bytes[..self.length]).unwrap_or_default()
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 }
 
@@ -183,13 +188,13 @@ mod tests {
 
     #[test]
     fn a_token_is_kept_and_what_cannot_be_one_is_nothing() {
-        let long = [b'a'; 97];
+        let long = [b'a'; 81];
         let rows: [(&[u8], &str); 5] = [
             (b"abc", "abc"),
             (b"", ""),
             (b"\xff", ""),
             (&long, ""),
-            (&[b'a'; 96], &"a".repeat(96)),
+            (&[b'a'; 80], &"a".repeat(80)),
         ];
         for (sent, kept) in rows {
             assert_eq!(Short::of(sent).as_str(), kept);

@@ -11,6 +11,13 @@ function watch() {
     document.documentElement.dataset.live = "on";
   });
   source.addEventListener("ended", (event) => leave(event.data));
+  source.addEventListener("error", () => {
+    // A line that breaks is taken up again by itself; one that was refused is not.
+    if (source?.readyState === EventSource.CLOSED) {
+      rest();
+      setTimeout(watch, 5000);
+    }
+  });
 }
 
 function rest() {
@@ -40,9 +47,16 @@ function change() {
 }
 
 document.addEventListener("visibilitychange", change);
-// A page taken out of the back-forward cache may be older than a sign-out.
+// What this very page asks for, the answer to it tells.
+document.addEventListener("submit", rest);
+// What a browser keeps for its back button may be older than a sign-out, `no-store` or not:
+// Chromium gives such a page back unless a cookie changes while it is kept. So it is kept blank,
+// and asked for anew.
+window.addEventListener("pagehide", (event) => {
+  rest();
+  if (event.persisted) document.documentElement.hidden = true;
+});
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
-window.addEventListener("pagehide", rest);
 watch();

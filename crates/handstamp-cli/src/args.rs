@@ -25,7 +25,6 @@ struct Line {
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
     /// Open the demo: a small shop on this machine, to try sessions in a browser.
-    #[cfg(feature = "demo")]
     #[command(after_help = EXIT_CODES)]
     Demo(crate::demo::Options),
 }
@@ -116,7 +115,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "demo")]
     fn a_flag_that_is_nearly_right_is_answered_with_the_right_one_in_one_line() {
         let said = wrong(&["handstamp", "demo", "--prot", "1"]);
         assert!(said.contains("did you mean --port?"), "{said}");
@@ -124,7 +122,6 @@ mod tests {
     }
 
     #[test]
-    #[cfg(feature = "demo")]
     fn a_port_that_is_no_port_is_said_in_one_line() {
         let said = wrong(&["handstamp", "demo", "--port", "99999"]);
         assert!(said.contains("99999") && said.lines().count() == 1, "{said}");

@@ -1,7 +1,6 @@
 //! The `handstamp` program. Thin: it reads the command line and hands over.
 
 mod args;
-#[cfg(feature = "demo")]
 mod demo;
 mod failure;
 
@@ -16,7 +15,6 @@ fn main() -> ExitCode {
 
 fn run(command: args::Command) -> ExitCode {
     let done = match command {
-        #[cfg(feature = "demo")]
         args::Command::Demo(options) => demo::run(&options),
     };
     match done {

@@ -28,6 +28,11 @@ impl HeadCell {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Looks at the head without taking a share in it: for the hot path.
+    fn look<T>(&self, look: impl FnOnce(&Head) -> T) -> T {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Takes `head` over unless a later one is known.
     fn learn(&self, head: &Head) {
         let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -46,6 +51,26 @@ pub(crate) struct Activity {
     told: AtomicI64,
     /// When somebody was last alarmed about this session.
     alarmed: AtomicI64,
+    /// Whether a change that nobody waits for is under way.
+    is_busy: AtomicBool,
+}
+
+/// Says, for as long as it lives, that a change of a session is under way that nobody waits for.
+#[derive(Debug)]
+pub(crate) struct Busy(Arc<Activity>);
+
+impl Busy {
+    /// `None` if one is under way.
+    pub(crate) fn begin(activity: &Arc<Activity>) -> Option<Self> {
+        let was_busy = activity.is_busy.swap(true, Ordering::AcqRel);
+        (!was_busy).then(|| Self(Arc::clone(activity)))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.is_busy.store(false, Ordering::Release);
+    }
 }
 
 /// How long after one alarm about a session the next is told: 1 minute.
@@ -59,6 +84,7 @@ impl Activity {
             is_exact: is_exact.into(),
             told: at.into(),
             alarmed: 0.into(),
+            is_busy: false.into(),
         })
     }
 
@@ -118,6 +144,14 @@ impl Cached {
     pub(crate) fn head(&self) -> Option<Arc<Head>> {
         self.head.as_ref().map(|cell| cell.get())
     }
+
+    /// Looks at the head, if there is one.
+    pub(crate) fn with_head<T>(&self, look: impl FnOnce(Option<&Head>) -> T) -> T {
+        match &self.head {
+            Some(cell) => cell.look(|head| look(Some(head))),
+            None => look(None),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -131,12 +165,24 @@ impl Weighter<SessionId, Arc<Cached>> for ByBytes {
 
 /// Bytes that a cached session takes, by reckoning.
 fn weight(record: &Record) -> u64 {
-    let texts = [&record.client.user_agent, &record.client.device, &record.profile.name];
-    let texts: usize = texts.iter().filter_map(|text| text.as_ref()).map(|text| text.len()).sum();
+    let (client, profile) = (&record.client, &record.profile);
+    let texts = [
+        &client.user_agent,
+        &client.device,
+        &profile.name,
+        &profile.email,
+        &profile.phone,
+        &profile.claims,
+        &record.label,
+    ];
+    let texts: usize = texts.into_iter().flatten().map(|text| text.len() + 16).sum();
+    let names = record.roles.iter().chain(record.amr.iter().map(|name| &**name));
+    let names: usize = names.map(|name| name.len() + 32).sum();
+    let place = if client.location.is_some() { 256 } else { 0 };
     let flash: usize = record.flash.iter().map(|flash| flash.value.len() + 64).sum();
     let data = record.data.weight() + record.data.len() * 96;
     let fixed = size_of::<Record>() + size_of::<Cached>() + size_of::<Activity>() + 64;
-    (fixed + texts + flash + data) as u64
+    (fixed + texts + names + place + flash + data) as u64
 }
 
 /// What is being loaded now, and whether it has become stale on the way.
@@ -235,6 +281,11 @@ impl Cache {
             self.entries.insert(id, Arc::clone(&cached));
         }
         cached
+    }
+
+    /// A snapshot of a record that is not taken in: it may be older than what is known by now.
+    pub(crate) fn unheld(&self, record: Record, head: Option<&Head>) -> Arc<Cached> {
+        self.snapshot(Arc::new(record), head, false)
     }
 
     /// Takes a head that a commit left behind. Every load under way is stale, whoever it is for.

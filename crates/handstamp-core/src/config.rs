@@ -337,7 +337,8 @@ settings! {
     cache_bytes: u64,
     /// How often what is due is ended and old tombstones are purged. Default 1 minute.
     cleanup_every: Duration,
-    /// How long tombstones are kept. Default 30 days.
+    /// How long tombstones are kept, at least 1 hour: they are what tells a request in flight that
+    /// its session has ended. Default 30 days.
     keep_tombstones: Duration,
 }
 
@@ -465,6 +466,7 @@ fn check_lifetimes(settings: &Settings) -> Result<(), ConfigError> {
     let minute_apart = settings.rotate_every.is_none_or(|every| every >= MINUTE);
     check("rotate_every", "at least 1 minute", minute_apart)?;
     check("grace", "at most 5 minutes", settings.grace <= MINUTE * 5)?;
+    check("keep_tombstones", "at least 1 hour", settings.keep_tombstones >= HOUR)?;
     check("cleanup_every", "at least 1 second", settings.cleanup_every >= second)
 }
 

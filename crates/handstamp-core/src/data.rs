@@ -10,9 +10,16 @@ use serde::{Deserialize, Serialize};
 pub type JsonText = Arc<str>;
 
 /// The values of a session: key to JSON text. Clones share the map until one is changed.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Data(Arc<BTreeMap<Arc<str>, JsonText>>);
+
+/// Shows the keys and no value.
+impl std::fmt::Debug for Data {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
 
 impl Data {
     /// The JSON text under `key`.
@@ -52,7 +59,7 @@ impl Data {
 }
 
 /// A message to be shown once.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flash {
     /// Tells two messages of one key apart.
     #[serde(with = "crate::encoding::serde_bytes")]
@@ -61,6 +68,35 @@ pub struct Flash {
     pub key: Arc<str>,
     /// The message, JSON text.
     pub value: JsonText,
+}
+
+/// Shows the sort and not the message.
+impl std::fmt::Debug for Flash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flash").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// What is wrong with a JSON text, without a word of it: values may be secrets, and errors are
+/// logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at line {line}, column {column}")]
+pub struct JsonFault {
+    what: &'static str,
+    line: usize,
+    column: usize,
+}
+
+impl From<serde_json::Error> for JsonFault {
+    fn from(error: serde_json::Error) -> Self {
+        let what = match error.classify() {
+            serde_json::error::Category::Io => "the value could not be written",
+            serde_json::error::Category::Syntax => "not JSON",
+            serde_json::error::Category::Data => "not of the type",
+            serde_json::error::Category::Eof => "cut off",
+        };
+        Self { what, line: error.line(), column: error.column() }
+    }
 }
 
 /// A value does not fit its key, its type or its limit.
@@ -74,7 +110,7 @@ pub enum DataError {
         key: Arc<str>,
         /// What the encoder said.
         #[source]
-        source: serde_json::Error,
+        source: JsonFault,
     },
     /// What is stored is not of the type that was asked for.
     #[error("the value under {key:?} is not of the type asked for")]
@@ -83,7 +119,7 @@ pub enum DataError {
         key: Arc<str>,
         /// What the decoder said.
         #[source]
-        source: serde_json::Error,
+        source: JsonFault,
     },
     /// The key is empty or longer than 255 bytes.
     #[error("a key has 1 to 255 bytes")]
@@ -107,10 +143,11 @@ pub enum DataError {
 pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<JsonText, DataError> {
     serde_json::to_string(value)
         .map(Arc::from)
-        .map_err(|source| DataError::Encode { key: key.into(), source })
+        .map_err(|error| DataError::Encode { key: key.into(), source: error.into() })
 }
 
 /// Reads the JSON text under `key`.
 pub(crate) fn decode<T: DeserializeOwned>(key: &str, json: &str) -> Result<T, DataError> {
-    serde_json::from_str(json).map_err(|source| DataError::Decode { key: key.into(), source })
+    serde_json::from_str(json)
+        .map_err(|error| DataError::Decode { key: key.into(), source: error.into() })
 }

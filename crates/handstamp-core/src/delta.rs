@@ -131,6 +131,12 @@ impl Delta {
         self.0.append(&mut later.0);
     }
 
+    /// Puts `op` in the place of the latest operation.
+    pub(crate) fn replace_last(&mut self, op: Op) {
+        self.0.pop();
+        self.0.push(op);
+    }
+
     pub(crate) fn push(&mut self, op: Op) {
         self.0.push(op);
     }

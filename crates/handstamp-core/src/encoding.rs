@@ -11,13 +11,14 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 /// Decodes canonical base64url of exactly `N` bytes; anything else is `None`.
 pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut out = [0_u8; N];
-    if text.len() != (N * 4).div_ceil(3) {
-        return None;
-    }
-    match URL_SAFE_NO_PAD.decode_slice(text, &mut out) {
-        Ok(length) if length == N => Some(out),
-        _ => None,
-    }
+    decode_into(text, &mut out).then_some(out)
+}
+
+/// Decodes canonical base64url of exactly `N` bytes to where they belong; answers whether it was.
+/// On the hot path this spares two copies.
+pub(crate) fn decode_into<const N: usize>(text: &[u8], out: &mut [u8; N]) -> bool {
+    text.len() == (N * 4).div_ceil(3)
+        && URL_SAFE_NO_PAD.decode_slice(text, out).is_ok_and(|length| length == N)
 }
 
 /// Writes fixed byte arrays as base64url text in stored formats.

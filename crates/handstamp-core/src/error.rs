@@ -161,6 +161,26 @@ pub enum Refused {
     },
     /// The session is set aside.
     Suspended,
+    /// The stored record cannot be read.
+    Corrupt,
+}
+
+impl From<&Ended> for Refused {
+    fn from(ended: &Ended) -> Self {
+        Self::Ended { reason: ended.reason, ended_at: ended.at }
+    }
+}
+
+impl From<&SessionError> for Refused {
+    fn from(error: &SessionError) -> Self {
+        match *error {
+            SessionError::Expired { reason, ended_at }
+            | SessionError::Ended { reason, ended_at } => Self::Ended { reason, ended_at },
+            SessionError::NotFound => Self::NotFound,
+            SessionError::Suspended => Self::Suspended,
+            _ => Self::Invalid,
+        }
+    }
 }
 
 impl Refused {
@@ -180,6 +200,7 @@ impl From<Refused> for SessionError {
             Refused::Invalid | Refused::Superseded => Self::Invalid,
             Refused::NotFound => Self::NotFound,
             Refused::Suspended => Self::Suspended,
+            Refused::Corrupt => Self::Corrupt("the record of the presented session".into()),
             Refused::Ended { reason, ended_at } if reason.is_expiry() => {
                 Self::Expired { reason, ended_at }
             }

@@ -81,7 +81,10 @@ fn forbidden(
     if record.deployment_epoch != deployment.epoch {
         return Some(ended(now, EndReason::Admin));
     }
-    let head = head?;
+    let Some(head) = head else {
+        // A session with a subject is never without a head; if it were, nothing would allow it.
+        return record.subject.as_ref().map(|_| ended(now, EndReason::LogoutAll));
+    };
     if head.is_disabled || head.epoch != record.epoch {
         let reason = if head.is_disabled { EndReason::Disabled } else { EndReason::LogoutAll };
         return Some(head.moved.clone().unwrap_or_else(|| ended(now, reason)));

@@ -1,5 +1,6 @@
 //! What a store keeps of a session.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,7 +149,7 @@ pub struct Suspended {
 
 /// Where the current token of a session comes from: everything the verdict on a presented token
 /// needs. Holds no secret: the proof in a token also needs the root key.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Lineage {
     /// 16 random bytes, drawn when the session begins.
     #[serde(with = "serde_bytes")]
@@ -163,6 +164,8 @@ pub struct Lineage {
     pub rotated_at: Timestamp,
     /// Whether the current token, or an access token minted with it, has been presented.
     pub is_seen: bool,
+    /// When that was first; of no account while it has not.
+    pub seen_at: Timestamp,
     /// The first generation that is not older than the latest privilege change.
     pub privilege_generation: u32,
     /// When that change was.
@@ -173,6 +176,17 @@ pub struct Lineage {
     /// How often the current generation was answered again.
     #[serde(default)]
     pub retries: u8,
+}
+
+impl fmt::Debug for Lineage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lineage")
+            .field("generation", &self.generation)
+            .field("key_id", &self.key_id)
+            .field("rotated_at", &self.rotated_at)
+            .field("is_seen", &self.is_seen)
+            .finish_non_exhaustive()
+    }
 }
 
 mod optional_hash {
@@ -260,7 +274,7 @@ pub struct Profile {
 ///
 /// A record whose [`ended`](Self::ended) is set is a **tombstone**: for ever refused, kept so that
 /// "why was I signed out?" has an answer, and removed only by purge.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq)]
 pub struct Record {
     /// The public name.
     pub id: SessionId,
@@ -316,6 +330,29 @@ pub struct Record {
     pub ended: Option<Ended>,
 }
 
+/// Shows what is public of a session: no data, no seed, no salt.
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("id", &self.id)
+            .field("version", &self.version)
+            .field("change_id", &self.change_id)
+            .field("subject", &self.subject)
+            .field("epoch", &self.epoch)
+            .field("kind", &self.kind)
+            .field("transport", &self.transport)
+            .field("roles", &self.roles)
+            .field("created_at", &self.created_at)
+            .field("last_seen", &self.last_seen)
+            .field("absolute_expiry", &self.absolute_expiry)
+            .field("lineage", &self.lineage)
+            .field("keys", &self.data.len())
+            .field("suspended", &self.suspended)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Record {
     /// Whether this is a tombstone.
     pub const fn is_tombstone(&self) -> bool {
@@ -353,7 +390,7 @@ impl Record {
 /// The part of a record that no store looks into, for stores that keep it as one value.
 ///
 /// The format carries a version; a node reads its own and the previous one.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Body {
     /// The version of this format: 1.
@@ -389,6 +426,12 @@ impl FormatError {
     /// A stored `what` cannot be read.
     pub const fn new(what: &'static str) -> Self {
         Self { what, source: None }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("format", &self.format).finish_non_exhaustive()
     }
 }
 

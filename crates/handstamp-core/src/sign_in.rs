@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::config::SessionConfig;
 use crate::data::{Data, JsonText};
 use crate::error::SessionError;
 use crate::id::{ParseIdError, Subject};
-use crate::record::{Assurance, Client, Kind, Profile, Transport};
+use crate::record::{Assurance, Client, Kind, Profile, Record, Transport};
 use crate::roles::Roles;
+use crate::time::Timestamp;
 
 /// What of the data of the session before goes over to the new one at sign-in. CSRF seed,
 /// `return_to` and OAuth state never do.
@@ -176,6 +178,27 @@ impl SignIn {
     pub fn label(mut self, label: impl Into<Arc<str>>) -> Self {
         self.label = Some(label.into());
         self
+    }
+}
+
+impl SignIn {
+    /// Puts into a record what the sign-in says; lifetimes count from `now`.
+    pub(crate) fn put_into(&self, record: &mut Record, config: &SessionConfig, now: Timestamp) {
+        let (ttl, idle) = config.lifetimes(self.is_remembered);
+        record.kind = self.kind;
+        record.roles = self.roles.clone();
+        record.absolute_expiry = now.plus(ttl);
+        record.idle_lifetime = idle;
+        record.amr.clone_from(&self.amr);
+        record.assurance = self.assurance;
+        record.profile = self.profile.clone();
+        record.is_remembered = self.is_remembered;
+        if self.label.is_some() {
+            record.label.clone_from(&self.label);
+        }
+        if let Some(client) = &self.client {
+            record.client = client.clone();
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConstantTimeEq};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::encoding;
@@ -56,8 +56,9 @@ impl Token {
     }
 
     fn decode(text: &[u8], transport: Transport) -> Option<Self> {
-        let token = Self(encoding::decode::<LEN>(text)?);
-        (token.0[0] == kind_byte(transport)).then_some(token)
+        let mut token = Self([0; LEN]);
+        let is_one = encoding::decode_into(text, &mut token.0);
+        if is_one && token.0[0] == kind_byte(transport) { Some(token) } else { None }
     }
 
     /// Makes the token of `lineage`'s current generation for the session `id`.
@@ -125,9 +126,17 @@ impl Token {
         bool::from(proof(&key, &self.0[..PROOF.start], salt).ct_eq(&self.0[PROOF]))
     }
 
-    /// Whether both are the same token, compared in constant time.
+    /// Whether both are the same token, compared in constant time: by words of eight bytes, which
+    /// takes an eighth of the steps.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        bool::from(self.0.ct_eq(&other.0))
+        let pairs = self.words().zip(other.words());
+        let is_same = pairs.fold(Choice::from(1), |same, (one, two)| same & one.ct_eq(&two));
+        bool::from(is_same)
+    }
+
+    fn words(&self) -> impl Iterator<Item = u64> {
+        const { assert!(LEN.is_multiple_of(8), "no byte is left out") };
+        self.0.as_chunks::<8>().0.iter().copied().map(u64::from_ne_bytes)
     }
 
     /// The text that a holder keeps: the value of a cookie, or a refresh token with its prefix.
@@ -232,6 +241,18 @@ mod tests {
             bytes[bit / 8] ^= 1 << (bit % 8);
             let bent = Token(bytes);
             assert!(!(bent.is_checked(&keys) && bent.is_proven(&keys, &[5; 16])), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_the_same_only_if_every_byte_is() {
+        let keys = KeyRing::generate().unwrap();
+        let token = a_token(&keys, Transport::Cookie);
+        assert!(token.is_same(&token.clone()));
+        for byte in 0..LEN {
+            let mut bytes = token.0;
+            bytes[byte] ^= 0x80;
+            assert!(!token.is_same(&Token(bytes)), "byte {byte}");
         }
     }
 

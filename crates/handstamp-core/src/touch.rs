@@ -26,16 +26,25 @@ impl Touches {
         }
     }
 
-    /// Writes what was noted. What could not be written waits for the next flush.
-    pub(crate) async fn flush(&self, store: &Arc<dyn SessionStore>) -> Result<(), StoreError> {
-        let noted: Vec<_> = std::mem::take(&mut *self.lock()).into_iter().collect();
-        for (done, batch) in noted.chunks(BATCH).enumerate() {
-            if let Err(error) = store.touch(batch).await {
-                self.put_back(&noted[done * BATCH..]);
-                return Err(error);
+    /// Writes what was noted. What could not be written, by a fault or because the caller went
+    /// away, waits for the next flush. Answers the sessions of which the store moved fewer than it
+    /// was told: ended, or due by what it knew.
+    pub(crate) async fn flush(
+        &self,
+        store: &Arc<dyn SessionStore>,
+    ) -> Result<Vec<(SessionId, Timestamp)>, StoreError> {
+        let noted = std::mem::take(&mut *self.lock()).into_iter().collect();
+        let mut left = Left { touches: self, noted };
+        let mut doubtful = Vec::new();
+        while !left.noted.is_empty() {
+            let from = left.noted.len().saturating_sub(BATCH);
+            let batch = &left.noted[from..];
+            if store.touch(batch).await? < batch.len() {
+                doubtful.extend_from_slice(batch);
             }
+            left.noted.truncate(from);
         }
-        Ok(())
+        Ok(doubtful)
     }
 
     fn put_back(&self, noted: &[(SessionId, Timestamp)]) {
@@ -48,5 +57,17 @@ impl Touches {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionId, Timestamp, IdBuildHasher>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is still to be written; put back when it is dropped.
+struct Left<'a> {
+    touches: &'a Touches,
+    noted: Vec<(SessionId, Timestamp)>,
+}
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.touches.put_back(&self.noted);
     }
 }

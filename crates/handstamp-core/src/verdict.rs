@@ -95,12 +95,14 @@ pub fn judge_cookie(
     key_id: u8,
     now: Timestamp,
 ) -> CookieVerdict {
+    // Two requests may still carry the cookie whose successor one of them has just shown.
+    let is_just_seen = now.since(lineage.seen_at) <= GRACE;
     match age(lineage, generation, key_id, GRACE, now) {
         Age::Current => CookieVerdict::Good { is_first_sight: !lineage.is_seen },
         Age::Previous { .. } if !lineage.is_seen => CookieVerdict::GoodResend,
-        Age::Previous { is_recent: true } => CookieVerdict::GoodStale,
+        Age::Previous { is_recent } if is_recent || is_just_seen => CookieVerdict::GoodStale,
         Age::Superseded { is_recent } => CookieVerdict::Superseded { is_recent },
-        Age::Previous { is_recent: false } | Age::Older => CookieVerdict::Older,
+        Age::Previous { .. } | Age::Older => CookieVerdict::Older,
         Age::Ahead => CookieVerdict::Ahead,
         Age::Foreign => CookieVerdict::Foreign,
     }
@@ -197,6 +199,7 @@ impl Lineage {
             previous_key_id: key_id,
             rotated_at: now,
             is_seen: true,
+            seen_at: now,
             privilege_generation: 1,
             privilege_at: now,
             attempt: None,
@@ -245,7 +248,7 @@ mod tests {
         let mut lineage = Lineage::begin([0; 16], 1, Timestamp::from_millis(0));
         lineage.rotate(Rotation::Routine, 1, None, Timestamp::from_millis(10));
         lineage.rotate(Rotation::Routine, 1, Some(ATTEMPT), AT);
-        lineage.is_seen = is_seen;
+        (lineage.is_seen, lineage.seen_at) = (is_seen, AT);
         lineage
     }
 
@@ -360,6 +363,14 @@ mod tests {
     fn cookie_previous_seen_is_good_without_a_cookie_within_grace_and_older_after() {
         assert_eq!(cookie(&lineage(true), 2, after(30)), CookieVerdict::GoodStale);
         assert_eq!(cookie(&lineage(true), 2, after(31)), CookieVerdict::Older);
+    }
+
+    #[test]
+    fn cookie_previous_is_good_for_the_grace_after_its_successor_was_first_shown() {
+        let mut lineage = lineage(false);
+        (lineage.is_seen, lineage.seen_at) = (true, after(3_600));
+        assert_eq!(cookie(&lineage, 2, after(3_630)), CookieVerdict::GoodStale);
+        assert_eq!(cookie(&lineage, 2, after(3_631)), CookieVerdict::Older);
     }
 
     #[test]

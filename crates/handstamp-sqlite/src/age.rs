@@ -10,8 +10,8 @@ use crate::fault::Fault;
 use crate::state::State;
 use crate::writer::{Care, Reply, Work};
 
-/// Touches or purges in one transaction at most: a few milliseconds.
-const STEP: usize = 128;
+/// Touches or purges in one transaction at most: a commit that shares it waits about a millisecond.
+const STEP: usize = 64;
 
 /// `idle_ms` may be as large as can be: the sum is never formed where it would not fit.
 const TOUCH: &str = "UPDATE sessions SET last_seen = ?2, due_at = CASE \

@@ -14,8 +14,9 @@ const STATEMENTS: usize = 64;
 /// Negative: KiB.
 const WRITER_CACHE: i64 = -64 * 1024;
 const READER_CACHE: i64 = -16 * 1024;
-/// Pages of the log after which it is written back to the database: 16 MiB of 4 KiB pages.
-const CHECKPOINT: i64 = 4096;
+/// Pages of the log, 4 KiB each, after which the writer writes back what is left of it: 64 MiB.
+/// Most of it was written back in the background by then.
+const CHECKPOINT: i64 = 16 * 1024;
 /// What the log file is cut back to, in bytes, once it has been written back.
 const LOG_LIMIT: i64 = 64 * 1024 * 1024;
 

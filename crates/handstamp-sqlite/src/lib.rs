@@ -16,6 +16,7 @@
 mod age;
 mod bindings;
 mod changes;
+mod checkpoint;
 mod commit;
 mod connection;
 mod cursor;

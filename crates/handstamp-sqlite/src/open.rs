@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use handstamp_core::store::Meta;
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::checkpoint::Checkpoints;
 use crate::error::SqliteError;
 use crate::fault::Fault;
 use crate::lock::Lock;
 use crate::readers::Readers;
 use crate::state::{self, State};
 use crate::store::SqliteStore;
-use crate::writer::Writer;
+use crate::writer::{Desk, Writer};
 use crate::{connection, files, schema};
 
 const READERS: usize = 4;
@@ -95,7 +95,7 @@ fn open(
     path: &Path,
     synchronous: Synchronous,
     keep_changes: i64,
-) -> Result<(Connection, State, Opened), SqliteError> {
+) -> Result<(Desk, Opened), SqliteError> {
     let path = files::prepare(path)?;
     let lock = Lock::take(&path)?;
     let of_sqlite = |error| SqliteError::of_sqlite(&path, error);
@@ -108,6 +108,8 @@ fn open(
     let of_fault = |fault| SqliteError::of_fault(&path, fault);
     let meta = state::meta(&connection).map_err(of_fault)?;
     let state = State::read(&connection, meta.writer, keep_changes).map_err(of_fault)?;
+    let checkpoints = Checkpoints::start(path.clone(), synchronous)
+        .map_err(|error| SqliteError::other(&path, error))?;
     let opened = Opened { path: path.clone(), meta, lock };
-    Ok((connection, state, opened))
+    Ok((Desk { checkpoints, connection, state }, opened))
 }

@@ -9,6 +9,7 @@ use handstamp_core::store::StoreError;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::checkpoint::Checkpoints;
 use crate::fault::Fault;
 use crate::state::State;
 
@@ -51,15 +52,15 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the thread. `open` runs in it first; what it makes is sent to `opened`.
     pub(crate) fn start<T: Send + 'static, E: Send + 'static>(
-        open: impl FnOnce() -> Result<(Connection, State, T), E> + Send + 'static,
+        open: impl FnOnce() -> Result<(Desk, T), E> + Send + 'static,
         opened: oneshot::Sender<Result<T, E>>,
     ) -> std::io::Result<Self> {
         let (inbox, jobs) = channel();
         let body = move || match open() {
             Err(error) => drop(opened.send(Err(error))),
-            Ok((connection, state, made)) => {
+            Ok((desk, made)) => {
                 if opened.send(Ok(made)).is_ok() {
-                    Desk { connection, state }.work(&jobs);
+                    desk.work(&jobs);
                 }
             }
         };
@@ -90,9 +91,14 @@ impl Drop for Writer {
     }
 }
 
-struct Desk {
-    connection: Connection,
-    state: State,
+/// What the thread works with.
+pub(crate) struct Desk {
+    /// Dropped first, so that the writer's connection is the last and tidies up.
+    pub(crate) checkpoints: Checkpoints,
+    /// The one connection that writes.
+    pub(crate) connection: Connection,
+    /// Where things stand.
+    pub(crate) state: State,
 }
 
 impl Desk {
@@ -142,11 +148,12 @@ impl Desk {
 
     fn transact(&mut self, jobs: &mut [Box<dyn Work>], care: Care) -> Result<(), Fault> {
         let before = self.state.clone();
-        let Self { connection, state } = self;
+        let Self { checkpoints, connection, state } = self;
         let done = catch_unwind(AssertUnwindSafe(|| steps(connection, state, jobs, care)));
         let done = done.unwrap_or(Err(Fault::Panicked));
-        if let Err(fault) = &done {
-            self.undo(before, fault);
+        match &done {
+            Ok(()) => checkpoints.count(),
+            Err(fault) => self.undo(before, fault),
         }
         done
     }

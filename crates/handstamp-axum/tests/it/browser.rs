@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{ACCEPT, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -122,4 +123,14 @@ pub(crate) async fn answer(app: &Router, request: Request<Body>) -> Answer {
     let bytes = body.collect().await.unwrap().to_bytes();
     let body = String::from_utf8(bytes.to_vec()).unwrap();
     Answer { status: head.status, headers: head.headers, body }
+}
+
+/// A body of one piece, made by a task while the client reads.
+pub(crate) fn streaming(piece: impl Future<Output = &'static str> + Send + 'static) -> Response {
+    let (mut sender, body) = http_body_util::channel::Channel::<Bytes>::new(1);
+    tokio::spawn(async move {
+        let text = piece.await;
+        let _ = sender.send_data(Bytes::from_static(text.as_bytes())).await;
+    });
+    Response::new(Body::new(body))
 }

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
-use axum::response::Response;
 use handstamp_axum::{Session, SessionRejection};
 use tokio::sync::{Notify, oneshot};
 
-use crate::browser::Browser;
+use crate::browser::{Browser, streaming};
 use crate::world::World;
 
 #[tokio::test]
@@ -134,16 +132,6 @@ async fn commit_stands_though_the_answer_is_a_500() {
     assert_eq!(browser.get("/keys").await.body, "true false");
 }
 
-/// A body of one piece, made by a task while the client reads.
-fn streaming(piece: impl Future<Output = &'static str> + Send + 'static) -> Response {
-    let (mut sender, body) = http_body_util::channel::Channel::<Bytes>::new(1);
-    tokio::spawn(async move {
-        let text = piece.await;
-        let _ = sender.send_data(Bytes::from_static(text.as_bytes())).await;
-    });
-    Response::new(Body::new(body))
-}
-
 #[tokio::test]
 async fn a_streaming_body_persists_only_by_commit() {
     let world = World::new();
@@ -205,6 +193,7 @@ async fn a_spawned_task_persists_only_by_commit() {
     go.notify_one();
     is_done.await.unwrap();
     assert_eq!(browser.get("/keys").await.body, "true false");
+    assert_eq!(world.sessions.dropped_dirty(), 1, "what was dropped is counted");
 }
 
 #[tokio::test]

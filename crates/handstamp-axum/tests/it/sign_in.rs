@@ -1,8 +1,11 @@
 //! Signing in and out, and what becomes of the session before and after.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
-use handstamp_axum::Session;
+use handstamp_axum::{Session, SessionRejection};
 use handstamp_core::SessionConfig;
+use tokio::sync::Notify;
 
 use crate::browser::Browser;
 use crate::world::World;
@@ -204,4 +207,54 @@ async fn n08_is_destroyed_says_so_to_every_clone() {
         format!("{} {}", session.is_destroyed(), clone.is_destroyed())
     });
     assert_eq!(Browser::new(&app).get("/x").await.body, "true true");
+}
+
+#[tokio::test]
+async fn s42_signing_out_again_or_with_a_dead_cookie_is_no_error() {
+    let world = World::new();
+    let mut browser = world.browser();
+    browser.post("/login/alice").await;
+    let mut copy = browser.clone();
+    assert_eq!(browser.post("/logout").await.status, StatusCode::OK);
+    assert_eq!(browser.post("/logout").await.status, StatusCode::OK);
+    assert_eq!(copy.post("/logout").await.status, StatusCode::OK);
+    let get = browser.get("/logout").await;
+    assert_eq!(get.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn a_request_in_flight_cannot_undo_a_logout() {
+    let world = World::new();
+    let (loaded, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (told, wait) = (Arc::clone(&loaded), Arc::clone(&go));
+    let app = world.route("/slow", |session: Session| async move {
+        session.id();
+        told.notify_one();
+        wait.notified().await;
+        session.set("note", &"late")?;
+        Ok::<_, SessionRejection>("")
+    });
+    let mut browser = Browser::new(&app);
+    browser.post("/login/alice").await;
+    let mut slow = browser.clone();
+    let late = tokio::spawn(async move { slow.get("/slow").await });
+    loaded.notified().await;
+    browser.post("/logout").await;
+    let rows = world.rows().await;
+    go.notify_one();
+    let answer = late.await.unwrap();
+    assert_eq!((answer.status, answer.code()), (StatusCode::UNAUTHORIZED, "SESSION_ENDED".into()));
+    assert!(answer.set_cookies().is_empty(), "a losing request takes nothing away");
+    assert_eq!(world.rows().await, rows);
+}
+
+#[tokio::test]
+async fn a_restart_keeps_everybody_signed_in() {
+    let world = World::new();
+    let mut browser = world.browser();
+    browser.post("/login/alice").await;
+    let after = world.restarted();
+    browser.app = after.app.clone();
+    assert_eq!(browser.get("/guarded").await.body, "in");
+    assert_eq!(browser.get("/whoami").await.body, "alice");
 }

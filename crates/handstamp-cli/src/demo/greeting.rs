@@ -8,8 +8,11 @@ use crate::failure::Failure;
 
 /// Prints address, accounts, places and how to stop.
 pub(super) fn print(opened: &Opened) -> Result<(), Failure> {
+    let mut text = Vec::new();
     let mut out = io::stdout().lock();
-    write(&mut out, opened)
+    // In one piece: who waits for the address has the rest too.
+    write(&mut text, opened)
+        .and_then(|()| out.write_all(&text))
         .and_then(|()| out.flush())
         .map_err(|error| Failure::because("cannot write to stdout", &error))
 }

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::Sse;
 use axum::response::sse::{Event, KeepAlive};
 use futures_util::{Stream, StreamExt, future, stream};
-use handstamp::{Ending, Session};
+use handstamp_axum::Session;
+use handstamp_core::Ending;
 
 use super::App;
 use super::wording;

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp::SessionManager;
+use handstamp_core::SessionManager;
 use tokio::sync::watch;
 
 use crate::failure::Failure;
@@ -91,10 +91,12 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         accounts: Accounts::hash()?,
         shop: Shop::open(),
         fresh_seconds: options.fresh,
-        stopping,
+        stopping: stopping.clone(),
     });
+    // Before the first word: whoever reads it may stop the program at once.
+    let asked_to_stop = server::asked_to_stop(stop)?;
     greeting::print(&opened)?;
-    let served = server::serve(opened.listener, server::router(app), stop).await;
+    let served = server::serve(opened.listener, server::router(app), asked_to_stop, stopping).await;
     let written = opened.sessions.shutdown().await;
     served?;
     written.map_err(|error| Failure::because("the last activity could not be written", &error))

@@ -5,9 +5,10 @@ use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use handstamp::config::{ConfigError, LimitStrategy, SessionConfig};
-use handstamp::key::KeyRing;
-use handstamp::{SessionManager, SqliteError, SqliteStore};
+use handstamp_core::SessionManager;
+use handstamp_core::config::{ConfigError, LimitStrategy, SessionConfig};
+use handstamp_core::key::KeyRing;
+use handstamp_sqlite::{SqliteError, SqliteStore};
 use tokio::net::TcpListener;
 
 use super::Options;

@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use handstamp::{SessionLayer, require};
+use handstamp_axum::{SessionLayer, require};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -81,19 +81,14 @@ fn private_pages(fresh_seconds: u64) -> Router<Arc<App>> {
         .merge(at_the_till)
 }
 
-/// Serves until SIGINT or SIGTERM, then tells `stop` and lets connections finish for a moment.
+/// Serves until `asked_to_stop`, then lets connections finish for a moment.
 pub(super) async fn serve(
     listener: TcpListener,
     router: Router,
-    stop: watch::Sender<bool>,
+    asked_to_stop: impl Future<Output = ()> + Send + 'static,
+    mut stopping: watch::Receiver<bool>,
 ) -> Result<(), Failure> {
-    let signal = asked_to_stop()?;
-    let mut stopping = stop.subscribe();
-    let until = async move {
-        signal.await;
-        stop.send_replace(true);
-    };
-    let serving = axum::serve(listener, router).with_graceful_shutdown(until);
+    let serving = axum::serve(listener, router).with_graceful_shutdown(asked_to_stop);
     let too_late = async move {
         let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
         tokio::time::sleep(PATIENCE).await;
@@ -104,8 +99,19 @@ pub(super) async fn serve(
     }
 }
 
+/// Listens for SIGINT and SIGTERM from now on; resolves at the first, after telling `stop`.
+pub(super) fn asked_to_stop(
+    stop: watch::Sender<bool>,
+) -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
+    let signal = signals()?;
+    Ok(async move {
+        signal.await;
+        stop.send_replace(true);
+    })
+}
+
 #[cfg(unix)]
-fn asked_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+fn signals() -> Result<impl Future<Output = ()>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| signal(kind).map_err(|e| Failure::because("cannot wait for signals", &e));
     let (mut interrupt, mut terminate) =
@@ -119,7 +125,7 @@ fn asked_to_stop() -> Result<impl Future<Output = ()>, Failure> {
 }
 
 #[cfg(not(unix))]
-fn asked_to_stop() -> Result<impl Future<Output = ()>, Failure> {
+fn signals() -> Result<impl Future<Output = ()>, Failure> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

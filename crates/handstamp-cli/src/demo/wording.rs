@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use handstamp::record::EndReason;
-use handstamp::{Session, SessionError};
+use handstamp_axum::Session;
+use handstamp_core::SessionError;
+use handstamp_core::record::EndReason;
 
 /// Said when nobody is signed in and nothing is known of the reason.
-pub(super) const SIGNED_OUT: &str = "You are signed out.";
+pub(super) const SIGNED_OUT: &str = "Nothing of your visit is left in this browser.";
 
 /// Said of a session that is set aside.
 pub(super) const SET_ASIDE: &str = "This visit is set aside for the moment.";
@@ -75,6 +76,11 @@ pub(super) fn span(time: Duration) -> String {
     format!("{count} {unit}{plural}")
 }
 
+/// How long something still lasts: rounded up, so that half an hour is not 29 minutes at once.
+pub(super) fn left(time: Duration) -> String {
+    span(time + Duration::from_secs(59))
+}
+
 /// "5 minutes ago".
 pub(super) fn ago(time: Duration) -> String {
     if time.as_secs() < 60 { "just now".into() } else { format!("{} ago", span(time)) }
@@ -90,6 +96,7 @@ mod tests {
         assert_eq!(say(59), "less than a minute");
         assert_eq!((say(60), say(119)), ("1 minute".into(), "1 minute".into()));
         assert_eq!((say(7_200), say(86_400 * 29)), ("2 hours".into(), "29 days".into()));
+        assert_eq!(left(Duration::from_secs(1_799)), "30 minutes");
         assert_eq!(ago(Duration::from_secs(3)), "just now");
         assert_eq!(ago(Duration::from_secs(180)), "3 minutes ago");
     }

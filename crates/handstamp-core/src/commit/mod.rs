@@ -111,7 +111,7 @@ impl Inner {
     }
 
     async fn drain(self: Arc<Self>) {
-        let _guard = Draining(&self);
+        let mut draining = Draining { inner: &self, is_done: false };
         while let Some(jobs) = self.next_jobs() {
             let again = round::run(&self.parts, jobs).await;
             let mut queue = self.lock();
@@ -119,9 +119,11 @@ impl Inner {
                 queue.jobs.push_front(waiting);
             }
         }
+        draining.is_done = true;
     }
 
-    /// The next jobs; `None` when there are none, and then the drain is over.
+    /// The next jobs; `None` when there are none, and then this drain is over: the next job
+    /// starts another.
     fn next_jobs(&self) -> Option<Vec<Waiting>> {
         let mut queue = self.lock();
         if queue.jobs.is_empty() {
@@ -133,18 +135,70 @@ impl Inner {
     }
 }
 
-/// Says that nobody drains any more, also when a drain panicked or its runtime stopped; what was
-/// queued is then answered by the dropped senders.
-struct Draining<'a>(&'a Inner);
+/// Looks after a drain that a panic or the end of its runtime cuts off. What the store has
+/// committed and the cache has not heard of is then unknown, so nothing cached is trusted; what
+/// was queued is answered by its dropped senders.
+struct Draining<'a> {
+    inner: &'a Inner,
+    is_done: bool,
+}
 
 impl Drop for Draining<'_> {
     fn drop(&mut self) {
-        let mut queue = self.0.lock();
-        if queue.is_draining {
+        if !self.is_done {
+            self.inner.parts.cache.forget_all();
+            let mut queue = self.inner.lock();
             queue.is_draining = false;
-            queue.jobs.clear();
+            let unanswered = std::mem::take(&mut queue.jobs);
+            drop(queue);
+            drop(unanswered);
         }
-        drop(queue);
-        self.0.idle.notify_waiters();
+        self.inner.idle.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KeyRing;
+    use crate::random::SystemRng;
+    use crate::store::MemoryStore;
+    use crate::time::SystemClock;
+
+    fn committer() -> Committer {
+        let keys = KeyRing::generate().unwrap();
+        Committer::new(Parts {
+            store: Arc::new(MemoryStore::new()),
+            cache: Arc::new(Cache::new(1 << 20, keys.clone())),
+            watchers: Arc::default(),
+            clock: Arc::new(SystemClock::new()),
+            rng: Arc::new(SystemRng),
+            sealer: Sealer::new(keys),
+        })
+    }
+
+    #[tokio::test]
+    async fn a_drain_that_is_done_leaves_alone_what_the_next_has_been_given() {
+        let committer = committer();
+        let mut first = Draining { inner: &committer.0, is_done: false };
+        committer.0.lock().is_draining = true;
+        assert!(committer.0.next_jobs().is_none());
+        first.is_done = true;
+        let answer = committer.submit(|reply| Job::Tell { events: Vec::new(), reply });
+        drop(first);
+        assert!(committer.0.lock().is_draining);
+        answered(answer.await).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_drain_that_broke_off_answers_those_who_wait() {
+        let committer = committer();
+        let broken = Draining { inner: &committer.0, is_done: false };
+        committer.0.lock().is_draining = true;
+        let answer = committer.submit(|reply| Job::Tell { events: Vec::new(), reply });
+        drop(broken);
+        assert!(matches!(answered(answer.await), Err(SessionError::Unknown(_))));
+        let next = committer.submit(|reply| Job::Tell { events: Vec::new(), reply });
+        answered(next.await).unwrap();
     }
 }

@@ -172,7 +172,7 @@ async fn commit(parts: &Parts, grouped: Grouped, again: &mut Again) {
     again.done.drain(..).for_each(|(waiting, committed)| succeed(waiting.job, committed));
     for Unchanged { record, head, waiters } in unchanged {
         let held = parts.cache.get(&record.id);
-        let session = held.unwrap_or_else(|| parts.cache.put(record, head.as_deref(), false));
+        let session = held.unwrap_or_else(|| parts.cache.unheld(record, head.as_deref()));
         let committed = Committed { session: Some(session), head: None };
         waiters.into_iter().for_each(|waiting| succeed(waiting.job, committed.clone()));
     }
@@ -309,6 +309,7 @@ async fn tell(parts: &Parts, tells: Vec<(Vec<crate::event::Event>, super::Reply)
     for (_, reply) in tells {
         let answer = match &appended {
             Ok(()) => Ok(Committed { session: None, head: None }),
+            Err(StoreError::Unknown(cause)) => Err(SessionError::Unknown(cause.to_string().into())),
             Err(error) => Err(SessionError::Unavailable(error.to_string().into())),
         };
         let _ = reply.send(answer);

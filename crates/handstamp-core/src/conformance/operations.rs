@@ -277,7 +277,10 @@ impl Run {
         self.tell(format!("browser {browser}: logout"));
         let session = self.open(browser).await;
         session.logout().await.unwrap();
-        if let Some(n) = self.live(browser) {
+        // The cookie of a suspended session is good enough to sign it out.
+        let meant =
+            self.browsers[browser].filter(|n| self.reference.standing(*n) != Standing::Over);
+        if let Some(n) = meant {
             self.reference.sessions[n].is_buried = true;
         }
         self.take(browser, &session);

@@ -88,6 +88,7 @@ fn lineage() -> Lineage {
         previous_key_id: 0,
         rotated_at: BEGIN,
         is_seen: false,
+        seen_at: BEGIN,
         privilege_generation: 1,
         privilege_at: BEGIN,
         attempt: None,

@@ -1,6 +1,6 @@
 //! What can be done to one session: end, rotate, step up, suspend, change its data.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Engine;
 use crate::cache::Cached;
@@ -13,6 +13,7 @@ use crate::key::KeyRing;
 use crate::policy::Standing;
 use crate::random::random;
 use crate::record::{EndReason, Ended, Suspended};
+use crate::sign_in::SignIn;
 use crate::verdict::Rotation;
 
 impl Engine {
@@ -109,6 +110,26 @@ impl Engine {
             let fresh = amr.iter().filter(|method| !draft.record.amr.contains(method));
             let fresh: Vec<_> = fresh.cloned().collect();
             draft.record.amr.extend(fresh);
+            rotate_for_privilege(draft, &keys, Action::StepUp)
+        });
+        session_of(self.change(id, mutation).await?)
+    }
+
+    /// Signs the subject of a session in again, within the same session: what the sign-in says
+    /// takes the place of what the earlier one said, and the token is replaced.
+    pub(crate) async fn sign_in_again(
+        &self,
+        id: SessionId,
+        sign_in: SignIn,
+        delta: Arc<Mutex<Delta>>,
+    ) -> Result<Arc<Cached>, SessionError> {
+        let (keys, sizes, config) = (self.keys.clone(), self.sizes(), self.config.clone());
+        let mutation: Mutation = Box::new(move |draft| {
+            draft.require_live()?;
+            apply(draft, &mut delta.lock().unwrap_or_else(PoisonError::into_inner), sizes)?;
+            draft.record.authenticated_at = draft.now;
+            draft.record.last_seen = draft.now;
+            sign_in.put_into(&mut draft.record, &config, draft.now);
             rotate_for_privilege(draft, &keys, Action::StepUp)
         });
         session_of(self.change(id, mutation).await?)

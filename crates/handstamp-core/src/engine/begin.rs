@@ -10,8 +10,9 @@ use crate::data::{Data, Flash};
 use crate::delta::{Content, Delta};
 use crate::error::SessionError;
 use crate::event::Action;
+use crate::head::Head;
 use crate::id::{ChangeId, Partition, SessionId, Subject};
-use crate::policy::make_room;
+use crate::policy::{Standing, make_room};
 use crate::random::random;
 use crate::record::{Assurance, Client, EndReason, Kind, Profile, Record, Transport};
 use crate::roles::Roles;
@@ -32,8 +33,8 @@ pub(crate) struct Begin {
     pub(crate) sign_in: Option<SignIn>,
     /// What the request tells of where they are.
     pub(crate) client: Client,
-    /// The session that it takes over from.
-    pub(crate) old: Option<SessionId>,
+    /// The session that it takes over from, as the request knew it.
+    pub(crate) old: Option<Arc<Record>>,
     /// What this request changed and has not committed yet. Shared, so that it is not lost with a
     /// sign-in that is refused.
     pub(crate) delta: Arc<Mutex<Delta>>,
@@ -73,7 +74,7 @@ impl Engine {
         // another has made.
         let room = self.room(subject);
         let _held = room.lock().await;
-        let old = plan.lock().old;
+        let old = plan.old();
         for _ in 0..ATTEMPTS {
             let Some(victims) = self.victims(subject, limit, old).await? else {
                 return Err(SessionError::LimitReached { limit });
@@ -105,14 +106,19 @@ impl Engine {
         limit: u32,
         old: Option<SessionId>,
     ) -> Result<Option<Vec<SessionId>>, SessionError> {
-        let page = self.store.by_subject(subject, false, &Page::first(LOOK)).await?;
-        let heads = self.store.heads(std::slice::from_ref(subject)).await?;
-        let epoch = heads.first().map_or(0, |head| head.epoch);
-        let live = page.records.into_iter().filter(|record| record.epoch == epoch);
-        let (own, mut live): (Vec<Record>, Vec<Record>) =
-            live.partition(|record| Some(record.id) == old);
-        let mut victims: Vec<SessionId> = own.iter().map(|record| record.id).collect();
-        while live.len() >= limit as usize {
+        let listed = self.unended(subject).await?;
+        let Some(head) = self.counted(subject).await? else { return Ok(Some(Vec::new())) };
+        let needed = (head.live + 1).saturating_sub(limit) as usize;
+        let (mut live, over): (Vec<Record>, Vec<Record>) = listed
+            .into_iter()
+            .filter(|record| record.epoch == head.epoch)
+            .partition(|record| self.is_live(record, &head));
+        let own = live.iter().find(|record| Some(record.id) == old).map(|record| record.id);
+        // What has run out and has no tombstone yet still counts, and goes before what lives.
+        let mut victims: Vec<SessionId> =
+            own.into_iter().chain(over.into_iter().map(|record| record.id)).take(needed).collect();
+        live.retain(|record| !victims.contains(&record.id));
+        while victims.len() < needed {
             let Some(id) = make_room(self.config.limit_strategy(), &live) else {
                 return Ok(None);
             };
@@ -122,12 +128,34 @@ impl Engine {
         Ok(Some(victims))
     }
 
+    /// Every record of the subject that is no tombstone.
+    async fn unended(&self, subject: &Subject) -> Result<Vec<Record>, SessionError> {
+        let (mut records, mut page) = (Vec::new(), Page::first(LOOK));
+        loop {
+            let listed = self.store.by_subject(subject, false, &page).await?;
+            records.extend(listed.records);
+            match listed.next {
+                Some(next) => page.after = Some(next),
+                None => return Ok(records),
+            }
+        }
+    }
+
+    async fn counted(&self, subject: &Subject) -> Result<Option<Head>, SessionError> {
+        self.cache.put_deployment(self.store.load(&[]).await?.deployment);
+        Ok(self.store.heads(std::slice::from_ref(subject)).await?.pop())
+    }
+
+    fn is_live(&self, record: &Record, head: &Head) -> bool {
+        matches!(self.standing_of(record, Some(head)), Standing::Live | Standing::Suspended)
+    }
+
     async fn attempt(
         self: &Arc<Self>,
         plan: &Arc<Plan>,
         victims: Vec<SessionId>,
     ) -> Result<Arc<Cached>, SessionError> {
-        let old = plan.lock().old;
+        let old = plan.old();
         let reason = |id| if Some(id) == old { EndReason::Replaced } else { EndReason::Limit };
         let victims = victims
             .into_iter()
@@ -147,6 +175,10 @@ impl Plan {
         self.begin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn old(&self) -> Option<SessionId> {
+        self.lock().old.as_ref().map(|old| old.id)
+    }
+
     /// The record of the new session, from the latest of the old one.
     fn build(&self, engine: &Engine, old: Option<&Record>) -> Result<NewSession, SessionError> {
         let begin = self.lock();
@@ -156,8 +188,10 @@ impl Plan {
         let content = delta.applied_to(&before, engine.sizes())?;
         let mut record = blank(engine, self.id, &begin, now)?;
         if let Some(sign_in) = &begin.sign_in {
-            (record.data, record.flash) = carried(sign_in, old, content);
-            sign(&mut record, sign_in, engine, now);
+            (record.data, record.flash) = carried(sign_in, begin.old.as_deref(), content);
+            record.subject = Some(sign_in.subject.clone());
+            record.transport = sign_in.transport;
+            sign_in.put_into(&mut record, &engine.config, now);
         } else {
             (record.data, record.flash) = (content.data, content.flash);
         }
@@ -215,25 +249,6 @@ fn blank(
         csrf_seed: random(&*engine.rng)?,
         ended: None,
     })
-}
-
-/// Puts into a record what the sign-in says.
-fn sign(record: &mut Record, sign_in: &SignIn, engine: &Engine, now: Timestamp) {
-    let (ttl, idle) = engine.config.lifetimes(sign_in.is_remembered);
-    record.subject = Some(sign_in.subject.clone());
-    record.kind = sign_in.kind;
-    record.transport = sign_in.transport;
-    record.roles = sign_in.roles.clone();
-    record.absolute_expiry = now.plus(ttl);
-    record.idle_lifetime = idle;
-    record.amr.clone_from(&sign_in.amr);
-    record.assurance = sign_in.assurance;
-    record.profile = sign_in.profile.clone();
-    record.is_remembered = sign_in.is_remembered;
-    record.label.clone_from(&sign_in.label);
-    if let Some(client) = &sign_in.client {
-        record.client = client.clone();
-    }
 }
 
 fn started(

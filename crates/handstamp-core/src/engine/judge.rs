@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::cache::Cached;
-use crate::commit::{Job, Step, event_of};
+use crate::commit::Step;
 use crate::error::{Refused, SessionError};
 use crate::event::Action;
+use crate::id::SessionId;
 use crate::policy::{self, Standing};
 use crate::record::{EndReason, Transport};
+use crate::time::Timestamp;
 use crate::token::Token;
 use crate::verdict::{CookieVerdict, Rotation, judge_cookie};
 
@@ -17,25 +19,25 @@ use crate::verdict::{CookieVerdict, Rotation, judge_cookie};
 pub(crate) enum Judged {
     /// Good; `must_send` says that the current cookie is to be sent (again).
     Good { session: Arc<Cached>, must_send: bool },
-    /// The session of the request is nobody's.
-    Refused(Refused),
+    /// The session of the request is nobody's. `proven` names the session whose token it was, if
+    /// that much was shown: its holder may still sign it out.
+    Refused { why: Refused, proven: Option<SessionId> },
 }
 
 impl Engine {
     /// The session of `token`, if the cache alone can say yes: a lookup and a comparison.
     pub(crate) fn known_good(&self, token: &Token) -> Option<Arc<Cached>> {
-        let cached = self.cache.get(&token.session())?;
+        let (cached, now) = (self.cache.get(&token.session())?, self.now());
         let is_good = cached.is_current(token)
             && self.keys.is_usable(token.key_id())
             && cached.record.lineage.is_seen
-            && self.standing(&cached) == Standing::Live
-            && !self.is_rotation_due(&cached);
+            && self.standing_at(&cached, now) == Standing::Live
+            && !self.is_rotation_due(&cached, now);
         is_good.then_some(cached)
     }
 
-    fn is_rotation_due(&self, cached: &Cached) -> bool {
-        let active = self.keys.active_id();
-        policy::is_rotation_due(&cached.record, &self.config, active, self.now())
+    fn is_rotation_due(&self, cached: &Cached, now: Timestamp) -> bool {
+        policy::is_rotation_due(&cached.record, &self.config, self.keys.active_id(), now)
     }
 
     /// Judges a cookie. An error is a fault of the system: never a yes, never a no.
@@ -45,90 +47,99 @@ impl Engine {
         }
         if !token.is_checked(&self.keys) {
             tracing::debug!("a forged or mistyped session cookie was refused");
-            return Ok(Judged::Refused(Refused::Invalid));
+            return Ok(Judged::refused(Refused::Invalid));
         }
-        let Some(session) = self.fetch(token.session()).await? else {
-            tracing::info!(session = %token.session(), "a cookie of no known session was refused");
-            return Ok(Judged::Refused(Refused::NotFound));
+        let session = match self.fetch(token.session()).await {
+            Ok(Some(session)) => session,
+            Ok(None) => {
+                tracing::info!(session = %token.session(), "a cookie of no known session came");
+                return Ok(Judged::refused(Refused::NotFound));
+            }
+            // Reported where it was read. The holder may sign in anew.
+            Err(SessionError::Corrupt(_)) => return Ok(Judged::refused(Refused::Corrupt)),
+            Err(fault) => return Err(fault),
         };
         let salt = &session.record.lineage.salt;
         let is_cookie = session.record.transport == Transport::Cookie;
         if !is_cookie || !token.is_proven(&self.keys, salt) {
-            return Ok(Judged::Refused(Refused::Invalid));
+            return Ok(Judged::refused(Refused::Invalid));
         }
-        match self.standing(&session) {
-            Standing::Live => self.weigh(token, session).await,
-            Standing::Suspended => Ok(Judged::Refused(Refused::Suspended)),
-            Standing::Over { ended, is_written } => {
-                if !is_written {
-                    self.write_end(session.record.id);
-                }
-                let (reason, ended_at) = (ended.reason, ended.at);
-                Ok(Judged::Refused(Refused::Ended { reason, ended_at }))
-            }
-        }
+        self.weigh(token, session).await
     }
 
-    /// The verdict table, for a cookie of a live session.
+    /// Judges a cookie whose proof is valid.
     async fn weigh(
         self: &Arc<Self>,
         token: &Token,
         session: Arc<Cached>,
     ) -> Result<Judged, SessionError> {
+        let now = self.now();
+        let judged = self.verdict(token, session, now).await?;
+        match judged {
+            Judged::Good { session, must_send: false }
+                if session.is_current(token) && self.is_rotation_due(&session, now) =>
+            {
+                self.rotate_due(token, session).await
+            }
+            judged => Ok(judged),
+        }
+    }
+
+    /// The verdict: what the session's standing and the table of [`judge_cookie`] say.
+    async fn verdict(
+        self: &Arc<Self>,
+        token: &Token,
+        session: Arc<Cached>,
+        now: Timestamp,
+    ) -> Result<Judged, SessionError> {
+        let proven = Some(session.record.id);
+        match self.standing_at(&session, now) {
+            Standing::Live => {}
+            Standing::Suspended => return Ok(Judged::Refused { why: Refused::Suspended, proven }),
+            Standing::Over { ended, is_written } => {
+                if !is_written {
+                    self.write_end(&session);
+                }
+                return Ok(Judged::refused(Refused::from(&ended)));
+            }
+        }
         let lineage = &session.record.lineage;
-        let verdict = judge_cookie(lineage, token.generation(), token.key_id(), self.now());
-        match verdict {
+        match judge_cookie(lineage, token.generation(), token.key_id(), now) {
             CookieVerdict::Good { is_first_sight } => {
                 if is_first_sight {
                     self.mark_seen(&session);
                 }
-                Ok(self.rotated_if_due(token, session).await)
+                Ok(Judged::Good { session, must_send: false })
             }
             CookieVerdict::GoodResend => Ok(Judged::Good { session, must_send: true }),
             CookieVerdict::GoodStale => Ok(Judged::Good { session, must_send: false }),
             CookieVerdict::Superseded { is_recent: true } => {
-                Ok(Judged::Refused(Refused::Superseded))
+                Ok(Judged::Refused { why: Refused::Superseded, proven })
             }
             CookieVerdict::Superseded { is_recent: false } | CookieVerdict::Older => {
                 self.tell_alarm(&session, Action::RefreshReused, token);
                 if self.config.end_on_cookie_reuse() {
                     self.end(session.record.id, EndReason::Reuse, None).await?;
                 }
-                Ok(Judged::Refused(Refused::Superseded))
+                Ok(Judged::Refused { why: Refused::Superseded, proven })
             }
             CookieVerdict::Ahead => {
                 tracing::error!(session = %token.session(), "a token is ahead of the store: was it restored from the past?");
                 self.tell_alarm(&session, Action::Risk("store_restored".into()), token);
-                Ok(Judged::Refused(Refused::Invalid))
+                Ok(Judged::refused(Refused::Invalid))
             }
-            CookieVerdict::Foreign => Ok(Judged::Refused(Refused::Invalid)),
+            CookieVerdict::Foreign => Ok(Judged::refused(Refused::Invalid)),
         }
     }
 
-    /// Notes that the current generation has been presented, without waiting.
-    fn mark_seen(self: &Arc<Self>, session: &Cached) {
-        let (id, generation) = (session.record.id, session.record.lineage.generation);
-        drop(self.committer.submit(|reply| Job::Change {
-            id,
-            mutation: Box::new(move |draft| {
-                // One that has ended meanwhile cannot be changed, and need not be.
-                let is_over = matches!(draft.standing(), Standing::Over { .. });
-                let lineage = &mut draft.record.lineage;
-                if is_over || lineage.generation != generation || lineage.is_seen {
-                    return Ok(Step::Unchanged);
-                }
-                lineage.is_seen = true;
-                Ok(Step::Changed)
-            }),
-            reply,
-        }));
-    }
-
-    /// Rotates a cookie whose age or key asks for it. One that could not be rotated stays good.
-    async fn rotated_if_due(self: &Arc<Self>, token: &Token, session: Arc<Cached>) -> Judged {
-        if !self.is_rotation_due(&session) {
-            return Judged::Good { session, must_send: false };
-        }
+    /// Rotates a cookie whose age or key asks for it, and judges it again by what is there then:
+    /// others may have rotated, replaced or ended it meanwhile. One that a fault of the store
+    /// keeps from being rotated stays good.
+    async fn rotate_due(
+        self: &Arc<Self>,
+        token: &Token,
+        session: Arc<Cached>,
+    ) -> Result<Judged, SessionError> {
         let (keys, generation) = (self.keys.clone(), token.generation());
         let rotated = self.change(
             session.record.id,
@@ -146,35 +157,19 @@ impl Engine {
         match rotated.await {
             Ok(committed) => {
                 let session = committed.session.unwrap_or(session);
-                let must_send = !session.record.lineage.is_seen;
-                Judged::Good { session, must_send }
+                self.verdict(token, session, self.now()).await
             }
-            Err(error) => {
+            Err(error) if error.is_fault() => {
                 tracing::warn!(%error, "a session cookie could not be rotated");
-                Judged::Good { session, must_send: false }
+                Ok(Judged::Good { session, must_send: false })
             }
+            Err(error) => Ok(Judged::refused(Refused::from(&error))),
         }
     }
+}
 
-    /// Writes the tombstone of a session that is over, without waiting.
-    fn write_end(self: &Arc<Self>, id: crate::id::SessionId) {
-        let mutation = Self::end_if_over();
-        drop(self.committer.submit(|reply| Job::Change { id, mutation, reply }));
-    }
-
-    /// Tells of a token that should not have come, at most once a minute for each session.
-    fn tell_alarm(self: &Arc<Self>, session: &Cached, action: Action, token: &Token) {
-        let now = self.now();
-        if !session.activity.may_alarm(now) {
-            return;
-        }
-        let Ok(mut event) = event_of(&session.record, action, now, &*self.rng) else { return };
-        event.is_success = false;
-        event.error = Some("token_superseded".into());
-        event.details.insert("transport".into(), session.record.transport.as_str().into());
-        event.details.insert("presented_generation".into(), token.generation().into());
-        let current = session.record.lineage.generation;
-        event.details.insert("current_generation".into(), current.into());
-        drop(self.committer.submit(|reply| Job::Tell { events: vec![event], reply }));
+impl Judged {
+    const fn refused(why: Refused) -> Self {
+        Self::Refused { why, proven: None }
     }
 }

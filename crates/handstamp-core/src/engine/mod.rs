@@ -1,6 +1,7 @@
 //! What sessions and their manager share: the store behind its cache, the committer, the keys.
 
 mod acts;
+mod aside;
 mod begin;
 mod heads;
 mod judge;
@@ -8,8 +9,8 @@ mod maintain;
 mod refresh;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, Once, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, Weak};
 
 pub(crate) use begin::Begin;
 pub(crate) use judge::Judged;
@@ -49,7 +50,7 @@ pub(crate) struct Engine {
     /// Sessions that were changed and dropped without a commit.
     pub(crate) dropped_dirty: AtomicU64,
     has_maintenance: bool,
-    maintenance: Once,
+    is_maintained: AtomicBool,
 }
 
 impl Engine {
@@ -84,7 +85,7 @@ impl Engine {
             rooms: Mutex::default(),
             dropped_dirty: AtomicU64::new(0),
             has_maintenance,
-            maintenance: Once::new(),
+            is_maintained: AtomicBool::new(false),
         })
     }
 
@@ -97,9 +98,14 @@ impl Engine {
     }
 
     pub(crate) fn standing(&self, cached: &Cached) -> Standing {
-        let (head, seen) = (cached.head(), cached.activity.last_seen());
-        let deployment = self.cache.deployment();
-        policy::standing(&cached.record, head.as_deref(), deployment, seen, self.now())
+        self.standing_at(cached, self.now())
+    }
+
+    /// The standing at `now`: where several questions need one point in time, and the clock is
+    /// read once.
+    pub(crate) fn standing_at(&self, cached: &Cached, now: Timestamp) -> Standing {
+        let (deployment, seen) = (self.cache.deployment(), cached.activity.last_seen());
+        cached.with_head(|head| policy::standing(&cached.record, head, deployment, seen, now))
     }
 
     /// The standing of a record that was listed, with the head it was listed under.
@@ -147,11 +153,6 @@ impl Engine {
                 return Ok(Some(cached));
             }
         }
-    }
-
-    /// Writes noted activity to the store.
-    pub(crate) async fn flush_touches(&self) -> Result<(), SessionError> {
-        Ok(self.touches.flush(&self.store).await?)
     }
 }
 

@@ -28,13 +28,15 @@ pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
 
 fn beside(path: &Path) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
+    let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let unique = unique.unwrap_or_default().as_nanos();
+    name.push(format!(".{}-{unique}.new", std::process::id()));
     name.into()
 }
 
 fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;

@@ -26,6 +26,9 @@ impl SessionManager {
         self.engine.flush_touches().await?;
         let mut listed = self.engine.store.by_subject(subject, include_ended, page).await?;
         if !include_ended {
+            // Before the first load of a session nothing is known of the deployment's epoch.
+            let known = self.engine.store.load(&[]).await?;
+            self.engine.cache.put_deployment(known.deployment);
             let heads = self.engine.store.heads(std::slice::from_ref(subject)).await?;
             listed.records.retain(|record| {
                 let standing = self.engine.standing_of(record, heads.first());

@@ -23,8 +23,8 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError::LimitReached`] under the `Deny` strategy, [`SessionError::SubjectDisabled`],
-    /// [`SessionError::Refused`] for a text that is no subject; then nobody is signed in and this
-    /// session is as it was. [`SessionError::Unavailable`] when the store is out of reach.
+    /// [`SessionError::Refused`] for a text that is no subject, [`SessionError::Invalid`] when two
+    /// session cookies were presented; then nobody is signed in and this session is as it was. [`SessionError::Unavailable`] when the store is out of reach.
     ///
     /// # Security
     /// Answers session fixation: no token known before the sign-in is good after it (ASVS 7.2.4).
@@ -37,25 +37,25 @@ impl Session {
         let (old, delta, client) = {
             let mut state = self.lock();
             state.was_used = true;
+            if state.is_ambiguous {
+                return Err(SessionError::Invalid);
+            }
             let old = state.live().map(|cached| Arc::clone(&cached.record));
             (old, state.take_delta(), state.client.clone())
         };
         let engine = self.engine();
+        let delta = Arc::new(Mutex::new(delta));
+        let kept = Arc::clone(&delta);
         let is_same = old.as_ref().is_some_and(|old| {
             old.subject.as_ref() == Some(&sign_in.subject) && old.kind == sign_in.kind
         });
-        let session = match old {
+        let signed_in = match old {
             Some(old) if is_same && !engine.config.regenerate_on_login() => {
-                engine.step_up(old.id, sign_in.amr, delta).await?
+                engine.sign_in_again(old.id, sign_in, delta).await
             }
-            old => {
-                let (old, delta) = (old.map(|old| old.id), Arc::new(Mutex::new(delta)));
-                let kept = Arc::clone(&delta);
-                let begin = Begin { sign_in: Some(sign_in), client, old, delta };
-                engine.begin(begin).await.inspect_err(|_| self.put_back(&kept))?
-            }
+            old => engine.begin(Begin { sign_in: Some(sign_in), client, old, delta }).await,
         };
-        self.go_on_with(session);
+        self.go_on_with(signed_in.inspect_err(|_| self.put_back(&kept))?);
         Ok(())
     }
 
@@ -66,9 +66,12 @@ impl Session {
     }
 
     /// Signs out: the session ends, and nothing of it remains, data, messages and CSRF tokens
-    /// included. Signing out nobody is no error.
+    /// included. Signing out nobody is no error. A token that is superseded or suspended is good
+    /// enough to sign its session out.
     ///
     /// # Errors
+    /// [`SessionError::Invalid`] when two session cookies were presented, so that nobody can tell
+    /// which session is meant.
     /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach:
     /// the session may live on, and whoever asked must be told.
     pub async fn logout(&self) -> Result<(), SessionError> {
@@ -89,17 +92,24 @@ impl Session {
     }
 
     async fn sign_out(&self) -> Result<(), SessionError> {
-        let held = self.lock().live().map(|cached| Arc::clone(&cached.record));
-        if let Some(record) = &held {
-            let by = record.subject.as_ref().map(|subject| subject.as_str().into());
-            self.engine().end(record.id, EndReason::Logout, by).await?;
+        let (held, proven) = {
+            let state = self.lock();
+            if state.is_ambiguous {
+                return Err(SessionError::Invalid);
+            }
+            (state.live().map(|cached| Arc::clone(&cached.record)), state.proven)
+        };
+        let by = held.as_ref().and_then(|record| record.subject.as_ref());
+        let by = by.map(|subject| subject.as_str().into());
+        if let Some(id) = held.as_ref().map(|record| record.id).or(proven) {
+            self.engine().end(id, EndReason::Logout, by).await?;
         }
         let mut state = self.lock();
         (state.was_used, state.has_signed_out) = (true, true);
         state.leave();
         // A token that another has taken the place of must not cost the browser the newer one.
         let is_stale = state.refusal.is_none_or(|refused| !refused.may_begin());
-        if held.is_some() || !is_stale {
+        if held.is_some() || proven.is_some() || !is_stale {
             state.cookie = CookieAction::Remove;
         }
         Ok(())
@@ -139,7 +149,8 @@ impl Session {
         .await
     }
 
-    /// Ends all other sessions of the subject; answers how many there were.
+    /// Ends all other sessions of the subject and replaces this one's token (ASVS 7.4.3); answers
+    /// how many there were.
     ///
     /// # Errors
     /// [`SessionError::Unauthenticated`] for a session without a subject;
@@ -150,7 +161,11 @@ impl Session {
         self.detached(move |session| async move {
             let by = Some(subject.as_str().into());
             let engine = session.engine();
-            engine.end_all(&subject, Some(id), EndReason::LogoutAll, by).await
+            let count = engine.end_all(&subject, Some(id), EndReason::LogoutAll, by).await?;
+            if let Some((id, delta)) = session.take_for_act() {
+                session.go_on_with(engine.regenerate(id, delta).await?);
+            }
+            Ok(count)
         })
         .await
     }
@@ -196,7 +211,7 @@ impl Session {
     fn go_on_with(&self, cached: Arc<crate::cache::Cached>) {
         let mut state = self.lock();
         state.cookie = CookieAction::set(&cached);
-        state.is_destroyed = false;
+        (state.is_destroyed, state.has_signed_out) = (false, false);
         state.rebase(cached, self.engine().sizes());
     }
 

@@ -1,7 +1,7 @@
 //! Typed data under keys.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,25 +53,25 @@ impl Session {
     where
         T: Serialize + DeserializeOwned,
         F: FnMut(&mut Option<T>) -> R + Send + 'static,
-        R: Send + 'static,
     {
         let name = checked(key)?;
-        let first: Arc<Mutex<Option<R>>> = Arc::default();
-        let (told, key_of_change) = (Arc::clone(&first), Arc::clone(&name));
-        let op = Op::Update(
-            name,
-            Box::new(move |json: Option<&JsonText>| {
-                let key = &key_of_change;
-                let mut value = json.map(|json| data::decode(key, json)).transpose()?;
-                let answer = catch_unwind(AssertUnwindSafe(|| change(&mut value)));
-                let answer = answer.map_err(|_| DataError::Panicked)?;
-                told.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(answer);
-                value.map(|value| data::encode(key, &value)).transpose()
-            }),
-        );
-        self.change(op)?;
-        let answer = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        answer.ok_or(DataError::Panicked)
+        let own = Arc::clone(&name);
+        let mut run = move |json: Option<&JsonText>| {
+            let mut value = json.map(|json| data::decode(&own, json)).transpose()?;
+            let answer = catch_unwind(AssertUnwindSafe(|| change(&mut value)));
+            let answer = answer.map_err(|_| DataError::Panicked)?;
+            let json = value.map(|value| data::encode(&own, &value)).transpose()?;
+            Ok::<_, DataError>((answer, json))
+        };
+        // No lock is held while `change` runs: it may use this very session.
+        let before = self.lock().value(key);
+        let (answer, json) = run(before.as_ref())?;
+        let op = Op::Update(name, Box::new(move |json| Ok(run(json)?.1)));
+        let sizes = self.engine().sizes();
+        match self.lock().change_to(op, json, sizes) {
+            Err(SessionError::Data(error)) => Err(error),
+            Ok(()) | Err(_) => Ok(answer),
+        }
     }
 
     /// Puts `new` under `key` (`None` removes) if `expected` is there; answers whether it was.

@@ -57,7 +57,7 @@ impl CookieAction {
 }
 
 /// What goes out with the response.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// The session cookie.
     pub cookie: CookieAction,
@@ -67,6 +67,17 @@ pub struct Outgoing {
     pub was_used: bool,
     /// Whether somebody signed out and the configuration asks for `Clear-Site-Data`.
     pub clear_site_data: bool,
+}
+
+impl std::fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("cookie", &self.cookie)
+            .field("pre_session", &self.pre_session.is_some())
+            .field("was_used", &self.was_used)
+            .field("clear_site_data", &self.clear_site_data)
+            .finish()
+    }
 }
 
 /// What is left to do before the response head may leave.
@@ -109,10 +120,11 @@ impl Session {
         }
         let is_new = state.is_visitor_new && !state.is_ambiguous;
         let visitor = state.visitor.filter(|_| is_new);
+        let is_set = cookie != CookieAction::None || visitor.is_some();
         Outgoing {
             cookie,
             pre_session: visitor.map(|visitor| visitor.to_cookie(&self.engine().keys)),
-            was_used: state.was_used,
+            was_used: state.was_used || is_set,
             clear_site_data: state.has_signed_out && self.engine().config.clear_site_data(),
         }
     }
@@ -123,14 +135,18 @@ impl Session {
     /// [`SessionError::Unavailable`] when the store is out of reach (nothing was changed),
     /// [`SessionError::Unknown`] when its answer was lost, [`SessionError::Conflict`] when a
     /// `compare_and_set` came too late, [`SessionError::Ended`] or [`SessionError::Expired`] when
-    /// the session has ended meanwhile, [`SessionError::Data`] when a limit would be passed. What
-    /// was changed is dropped in each case.
+    /// the session has ended meanwhile, [`SessionError::Data`] when a limit would be passed,
+    /// [`SessionError::Invalid`] or [`SessionError::Suspended`] when the presented token keeps this
+    /// request from storing anything. What was changed is dropped in each case.
     pub async fn commit(&self) -> Result<(), SessionError> {
         let commit = {
             let mut state = self.lock();
             let delta = state.take_delta();
             if delta.is_empty() {
                 return Ok(());
+            }
+            if state.live().is_none() && !state.may_begin() {
+                return Err(state.refusal.map_or(SessionError::Invalid, SessionError::from));
             }
             self.begin_commit(&mut state, delta)
         };
@@ -176,8 +192,11 @@ impl Session {
     }
 
     fn take_committed(&self, committed: Committed) {
-        if let Some(session) = committed.session {
-            self.lock().rebase(session, self.engine().sizes());
+        let Some(session) = committed.session else { return };
+        let mut state = self.lock();
+        // A sign-in or sign-out of this request may have been faster; then that is the session.
+        if state.live().is_some_and(|live| live.record.id == session.record.id) {
+            state.rebase(session, self.engine().sizes());
         }
     }
 

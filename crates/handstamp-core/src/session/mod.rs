@@ -161,7 +161,9 @@ impl Session {
 
     /// Why the presented token was refused, if one was.
     pub fn refusal(&self) -> Option<Refused> {
-        self.lock().refusal
+        let mut state = self.lock();
+        state.was_used = true;
+        state.refusal
     }
 
     /// Says that this request is no activity: a status poll, an event stream, an automatic

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::finish::CookieAction;
 use crate::cache::Cached;
 use crate::csrf::{PreSession, Unproven};
+use crate::data::JsonText;
 use crate::delta::{Content, Delta, Op, Sizes};
 use crate::error::{Refused, SessionError};
+use crate::id::SessionId;
 use crate::key::KeyRing;
 use crate::record::Client;
 use crate::token::Token;
@@ -28,6 +30,8 @@ pub(crate) struct State {
     view: Option<Content>,
     pub(super) delta: Delta,
     pub(super) refusal: Option<Refused>,
+    /// The session whose token was refused although its proof was valid.
+    pub(super) proven: Option<SessionId>,
     pub(super) client: Client,
     /// The visitor's cookie that was presented, until somebody asks whether it is good.
     pub(super) presented_visitor: Option<Unproven>,
@@ -50,6 +54,7 @@ impl State {
             view: None,
             delta: Delta::new(),
             refusal: None,
+            proven: None,
             client,
             presented_visitor: None,
             visitor: None,
@@ -117,6 +122,24 @@ impl State {
             self.delta.push(op);
         }
         applied
+    }
+
+    /// Makes a change of one value that has been worked out already, to be worked out again at
+    /// the commit.
+    pub(super) fn change_to(
+        &mut self,
+        op: Op,
+        value: Option<JsonText>,
+        sizes: Sizes,
+    ) -> Result<(), SessionError> {
+        let Op::Update(key, _) = &op else { return self.change(op, sizes) };
+        let first = match value {
+            Some(value) => Op::Set(Arc::clone(key), value),
+            None => Op::Remove(Arc::clone(key)),
+        };
+        self.change(first, sizes)?;
+        self.delta.replace_last(op);
+        Ok(())
     }
 
     /// Takes what was changed, to be committed.

@@ -6,4 +6,5 @@ mod answers;
 mod gate_store;
 mod memory_store;
 mod model;
+mod regressions;
 mod sign_in_at_the_limit;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use handstamp::RequireUser;
-use handstamp::record::Record;
-use handstamp::time::Timestamp;
+use handstamp_axum::RequireUser;
+use handstamp_core::record::Record;
+use handstamp_core::time::Timestamp;
 
 use super::{Answer, Frame, page};
 use crate::demo::App;
 use crate::demo::shop::Order;
-use crate::demo::wording::{ago, span};
+use crate::demo::wording::{ago, left, span};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -39,7 +39,7 @@ fn facts(record: &Record, now: Timestamp) -> Vec<(&'static str, String)> {
         ("Signed in", ago(now.since(record.authenticated_at))),
         ("Proved by", record.amr.join(", ")),
         ("Ends when idle for", idle),
-        ("Ends at the latest in", span(record.absolute_expiry.since(now))),
+        ("Ends at the latest in", left(record.absolute_expiry.since(now))),
         ("Outlives the browser", if record.is_remembered { "yes" } else { "no" }.into()),
     ]
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use handstamp::{CsrfForm, Session};
+use handstamp_axum::{CsrfForm, Session};
 use serde::Deserialize;
 
 use super::{Answer, Frame, cart_of, go, page};

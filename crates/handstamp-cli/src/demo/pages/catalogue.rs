@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use handstamp::Session;
+use handstamp_axum::Session;
 
 use super::{Answer, Frame, page};
 use crate::demo::App;

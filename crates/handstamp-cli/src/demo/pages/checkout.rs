@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use handstamp::{CsrfForm, RequireUser, ReturnTo};
+use handstamp_axum::{CsrfForm, RequireUser, ReturnTo};
 use serde::Deserialize;
 
 use super::sign_in::Back;

@@ -1,23 +1,22 @@
 //! Your devices: every session of the account, and how to end them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use handstamp::id::SessionId;
-use handstamp::record::Record;
-use handstamp::store::Page as Portion;
-use handstamp::time::Timestamp;
-use handstamp::{CsrfForm, RequireUser};
+use handstamp_axum::{CsrfForm, RequireUser};
+use handstamp_core::id::SessionId;
+use handstamp_core::record::Record;
+use handstamp_core::store::Page as Portion;
+use handstamp_core::time::Timestamp;
 use serde::Deserialize;
 
 use super::{Answer, Frame, Pressed, go, page};
 use crate::demo::App;
 use crate::demo::device;
-use crate::demo::wording::{ago, span, why_in_short};
+use crate::demo::wording::{ago, left, why_in_short};
 
 /// How much of the past the page shows.
 const LATELY: usize = 6;
@@ -78,7 +77,7 @@ fn device(record: &Record, now: Timestamp) -> Device {
         words: words(record),
         began: ago(now.since(record.created_at)),
         seen: ago(now.since(record.last_seen)),
-        lasts: span(record.due_at().since(now).max(Duration::from_secs(60))),
+        lasts: left(record.due_at().since(now)),
         is_remembered: record.is_remembered,
     }
 }

@@ -13,8 +13,9 @@ pub(super) mod stock;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use handstamp::data::DataError;
-use handstamp::{CsrfToken, Flashes, Session, SessionError, SessionRejection};
+use handstamp_axum::{CsrfToken, Flashes, Session, SessionRejection};
+use handstamp_core::SessionError;
+use handstamp_core::data::DataError;
 use serde::Deserialize;
 
 use super::accounts::{Account, CLERK, named};

@@ -6,10 +6,11 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::USER_AGENT;
-use handstamp::record::Client;
-use handstamp::roles::Roles;
-use handstamp::sign_in::{IntoSignIn, Merge};
-use handstamp::{CsrfForm, ReturnTo, Session, SessionError, SignIn, SignInFailure, Subject};
+use handstamp_axum::{CsrfForm, ReturnTo, Session};
+use handstamp_core::record::Client;
+use handstamp_core::roles::Roles;
+use handstamp_core::sign_in::{IntoSignIn, Merge};
+use handstamp_core::{SessionError, SignIn, SignInFailure, Subject};
 use serde::Deserialize;
 
 use super::{Answer, Frame, Pressed, Stop, account_of, go, page, page_again};
@@ -82,7 +83,7 @@ pub(in crate::demo) async fn check(
         return page_again(&form_page(&session, form, None, true)?);
     };
     session.login(sign_in(account, &session, form.remember.is_some())?).await?;
-    session.flash("success", &format!("Welcome in, {}.", account.full_name))?;
+    session.flash("success", &format!("Welcome, {}.", account.full_name))?;
     go(form.return_to.as_str())
 }
 

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use handstamp::{CsrfForm, RequireRole, RoleName};
+use handstamp_axum::{CsrfForm, RequireRole, RoleName};
 use serde::Deserialize;
 
 use super::{Answer, Frame, go, page};

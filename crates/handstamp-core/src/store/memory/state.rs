@@ -256,3 +256,29 @@ impl State {
         BindOutcome::Applied
     }
 }
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use super::*;
+    use crate::chain::Sealer;
+    use crate::conformance::sample;
+    use crate::id::PartitionKey;
+    use crate::key::KeyRing;
+    use crate::store::Meta;
+
+    #[test]
+    fn guests_who_come_and_go_leave_nothing_behind() {
+        let (log, audit) = (ChangeLog::new(1, 10), Audit::new(1, 10));
+        let mut state = State::new(10, log, audit);
+        let sealer = Sealer::new(KeyRing::generate().unwrap());
+        let meta = Meta { partition_key: PartitionKey::from_bytes([1; 32]), writer: 1 };
+        let mut guest = sample::record(&meta, Some(&sample::subject("guest")));
+        let batch = |group| Batch { groups: vec![group], sealer: sealer.clone() };
+        state.commit(batch(sample::insert(&guest)));
+        guest.end(sample::end(sample::at(1)));
+        state.commit(batch(sample::replace_at(&guest, 1)));
+        assert_eq!(state.purge(sample::at(1), 10), 1);
+        assert!(state.records.is_empty() && state.subjects.is_empty() && state.begun.is_empty());
+        assert!(state.due.is_empty() && state.ended.is_empty() && state.bindings.is_empty());
+    }
+}

@@ -1,0 +1,53 @@
+//! Handstamp and its peers, measured side by side in one run.
+//!
+//! One program is parent and child: the parent starts itself again for every measurement, one
+//! process per peer, in rounds (A B C A B C …), takes medians, and judges the aims. A child measures
+//! one thing and prints one line of JSON.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `options` | the command line |
+//! | `peers/` | each peer as a router with the same handlers |
+//! | `drive` | sends requests through a router and takes the time |
+//! | `child` | what one process measures |
+//! | `spawn` | starts children and reads what they print |
+//! | `requests`, `batches`, `million` | the three parts of a run, as the parent sees them |
+//! | `report` | tables, aims, JSON |
+
+mod batches;
+mod child;
+mod disk;
+mod drive;
+mod million;
+mod options;
+mod peers;
+mod report;
+mod requests;
+mod spawn;
+mod statistics;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// What stops a measurement.
+pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Counts allocations since the start of the process, where somebody counts.
+pub type Counter = fn() -> u64;
+
+/// Runs what the command line asks for.
+pub fn run(counter: Option<Counter>) -> ExitCode {
+    let options = options::Options::parse();
+    let done = match &options.peer {
+        Some(_) => child::run(&options, counter),
+        None => report::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
