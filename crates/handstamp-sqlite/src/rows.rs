@@ -339,6 +339,7 @@ fn no_lineage() -> Lineage {
         previous_key_id: 0,
         rotated_at: Timestamp::default(),
         is_seen: false,
+        seen_at: Timestamp::default(),
         privilege_generation: 0,
         privilege_at: Timestamp::default(),
         attempt: None,

@@ -38,6 +38,7 @@
 mod age;
 mod bindings;
 mod changes;
+pub mod engine;
 mod events;
 mod fixture;
 mod groups;

@@ -8,3 +8,4 @@ mod memory_store;
 mod model;
 mod regressions;
 mod sign_in_at_the_limit;
+mod suite;

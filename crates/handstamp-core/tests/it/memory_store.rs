@@ -5,7 +5,7 @@ use std::sync::Arc;
 use handstamp_core::conformance::{Fixture, World, sample};
 use handstamp_core::store::{BoxFuture, MemoryStore, Outcome, SessionStore};
 
-struct Memory;
+pub(crate) struct Memory;
 
 impl Fixture for Memory {
     fn open(&self) -> BoxFuture<'_, Arc<dyn SessionStore>> {

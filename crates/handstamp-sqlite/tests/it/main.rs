@@ -5,6 +5,7 @@
 mod contract;
 mod damage;
 mod durable;
+mod engine;
 mod fixture;
 mod full;
 mod killed;
