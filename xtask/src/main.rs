@@ -1,10 +1,11 @@
-//! The only automation of the project: `cargo xtask test | check | ci | tidy | bench | rusqlite`.
+//! The only automation of the project: `cargo xtask test | check | ci | tidy | docs | bench | rusqlite`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to a terminal")]
 
 mod bench;
 mod beside;
 mod check;
 mod deny;
+mod docs;
 mod prepare;
 mod shell;
 mod tally;
@@ -35,6 +36,8 @@ enum Command {
     Ci(check::Options),
     /// Check the rules of the house that a compiler does not know
     Tidy,
+    /// Write the reference pages that are read off the source
+    Docs,
     /// Run a benchmark of `bench/`, in release mode
     Bench(bench::Options),
     /// Build and run handstamp-sqlite beside SQLx 0.8 and 0.9 in one program
@@ -62,6 +65,7 @@ fn run(command: Command) -> Answer {
         Command::Check(options) => Ok(check::run(&options)),
         Command::Ci(options) => Ok(ci(&options)),
         Command::Tidy => tidy::run(),
+        Command::Docs => docs::run(),
         Command::Bench(options) => bench::run(&options),
         Command::Rusqlite => beside::run(),
     }

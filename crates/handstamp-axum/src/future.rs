@@ -54,22 +54,26 @@ impl<F, B> ResponseFuture<F, B> {
     }
 }
 
-impl<F, B: From<String>> State<F, B> {
-    /// The handler has answered: its changes are to be committed, or there are none.
-    fn after(mut response: Response<B>, slot: Option<SessionSlot>, is_judged: bool) -> Self {
-        if is_judged {
-            answer::vary_by_site(&mut response);
-        }
-        let Some(slot) = slot else { return Self::Answered { response: Some(response) } };
-        let is_ok = !response.status().is_server_error();
-        match slot.opened().map(|session| session.finish(is_ok)) {
-            Some(Finish::Commit(commit)) => {
-                Self::Committing { commit, slot, response: Some(response) }
-            }
-            Some(Finish::Nothing) | None => {
-                Self::Answered { response: Some(answer::seal(response, &slot)) }
-            }
-        }
+/// What is left to do once the handler has answered.
+enum Next<B> {
+    Answer(Response<B>),
+    Commit { commit: CommitFuture, slot: SessionSlot, response: Response<B> },
+}
+
+/// The handler has answered: its changes are to be committed, or there are none.
+fn after<B: From<String>>(
+    mut response: Response<B>,
+    slot: Option<SessionSlot>,
+    is_judged: bool,
+) -> Next<B> {
+    if is_judged {
+        answer::vary_by_site(&mut response);
+    }
+    let Some(slot) = slot else { return Next::Answer(response) };
+    let is_ok = !response.status().is_server_error();
+    match slot.opened().map(|session| session.finish(is_ok)) {
+        Some(Finish::Commit(commit)) => Next::Commit { commit, slot, response },
+        Some(Finish::Nothing) | None => Next::Answer(answer::seal(response, &slot)),
     }
 }
 
@@ -84,8 +88,15 @@ where
         let mut state = self.project().state;
         if let StateProjection::Handling { future, open, is_judged } = state.as_mut().project() {
             let response = ready!(future.poll(cx))?;
-            let next = State::after(response, open.0.take(), *is_judged);
-            state.set(next);
+            match after(response, open.0.take(), *is_judged) {
+                Next::Answer(response) => {
+                    state.set(State::Answered { response: None });
+                    return Poll::Ready(Ok(response));
+                }
+                Next::Commit { commit, slot, response } => {
+                    state.set(State::Committing { commit, slot, response: Some(response) });
+                }
+            }
         }
         let response = match state.project() {
             StateProjection::Answered { response } => response.take(),

@@ -257,6 +257,7 @@ mod tests {
         assert!(!answer.body().contains("sda1") && answer.body().contains(r#""outcome":"none""#));
     }
 
+    /// Shows B05.
     #[test]
     fn a_session_that_ran_out_says_when_and_why() {
         let answer = sign_in(expired()).respond::<String>();

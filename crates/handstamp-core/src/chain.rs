@@ -142,6 +142,7 @@ mod tests {
         verify_chain(sealer, 0, Link::START, chain).err().map(|broken| broken.batch)
     }
 
+    /// Shows B06.
     #[test]
     fn s106_an_edited_dropped_or_reordered_event_is_found_by_its_batch() {
         let sealer = Sealer::new(KeyRing::generate().unwrap());

@@ -308,9 +308,9 @@ settings! {
     remember: Duration,
     /// Idle lifetime of a session that is remembered. Default none.
     remember_idle: Option<Duration>,
-    /// Whether signing in again as the same subject makes a new session (`true`, the default) or
-    /// keeps the session and rotates its token. Either way the old token is dead: there is no
-    /// setting under which a sign-in leaves one good.
+    /// Whether signing in again as the same subject makes a new session, or else keeps the session
+    /// and rotates its token. Default yes. Either way the old token is dead: there is no setting
+    /// under which a sign-in leaves one good.
     regenerate_on_login: bool,
     /// How many sessions one subject may have at once. Default no limit.
     limit: Option<u32>,
@@ -328,10 +328,12 @@ settings! {
     end_on_cookie_reuse: bool,
     /// The largest value, in bytes of JSON. Default 65,536.
     max_value_bytes: usize,
-    /// The most that one session may hold, keys, values and flash together. Default 262,144.
+    /// The most that one session may hold, keys, values and flash together, in bytes. Default
+    /// 262,144.
     max_session_bytes: usize,
     /// Whether sign-out answers `Clear-Site-Data: "cache", "cookies", "storage"`. Default no,
-    /// for it also deletes a flash set beside it and every other cookie of the site.
+    /// for it also deletes a flash set beside it and every other cookie of the site. It is the one
+    /// header that also empties Chromium's back-forward cache; `no-store` does not.
     clear_site_data: bool,
     /// How much memory records in use may take, in bytes. Default 256 MiB.
     cache_bytes: u64,
@@ -373,18 +375,19 @@ impl SessionConfigBuilder {
         self
     }
 
-    /// Absolute lifetime in hours.
+    /// Absolute lifetime in hours, as [`ttl`](Self::ttl) has it. Default 24.
     pub const fn ttl_hours(self, hours: u64) -> Self {
         self.ttl(Duration::from_secs(hours.saturating_mul(3600)))
     }
 
     /// Origins besides its own that may send unsafe requests, like `https://app.example.org`.
+    /// Default none.
     pub fn trusted_origins<I: IntoIterator<Item: Into<String>>>(mut self, origins: I) -> Self {
         self.0.trusted_origins = origins.into_iter().map(Into::into).collect();
         self
     }
 
-    /// What holders of `role` may do. Adds to what was said before.
+    /// What holders of `role` may do. Adds to what was said before. Default nothing.
     pub fn permissions<I>(mut self, role: impl Into<String>, permissions: I) -> Self
     where
         I: IntoIterator<Item: Into<String>>,

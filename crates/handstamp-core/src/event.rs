@@ -92,6 +92,31 @@ impl fmt::Display for Action {
     }
 }
 
+impl Action {
+    /// The name of the OWASP Logging Vocabulary that fits, for a log that is searched by it;
+    /// `None` where the vocabulary has none. [`Event::owasp_name`] also looks at how a session
+    /// ended.
+    pub const fn owasp_name(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::SessionStarted | Self::GuestStarted | Self::GuestUpgraded => "session_created",
+            Self::SessionRefreshed => "session_renewed",
+            Self::SessionRotated => "authn_token_created",
+            Self::SessionEnded => "session_logout",
+            Self::SignInFailed => "authn_login_fail",
+            Self::RefreshReused => "authn_token_reuse",
+            Self::StepUp => "authn_login_success",
+            Self::SubjectDisabled => "authn_login_lock",
+            Self::SubjectEnded | Self::DeploymentEnded => "authn_token_revoked",
+            Self::RolesChanged | Self::SubjectEnabled | Self::SubjectErased | Self::Admin(_) => {
+                "authz_admin"
+            }
+            Self::SessionSuspended | Self::SessionResumed | Self::DeviceNew | Self::Risk(_) => {
+                return None;
+            }
+        })
+    }
+}
+
 /// The text names no action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of an action")]
@@ -191,6 +216,21 @@ impl Event {
         event
     }
 
+    /// The name of the OWASP Logging Vocabulary that fits: that of the action, but for the end of
+    /// a session by reason: run out, token reused, limit reached, or taken away by somebody.
+    pub fn owasp_name(&self) -> Option<&'static str> {
+        let reason = self.details.get("reason").and_then(Value::as_str);
+        match (&self.action, reason) {
+            (Action::SessionEnded, Some("idle" | "absolute")) => Some("session_expired"),
+            (Action::SessionEnded, Some("limit")) => Some("excess_sessions_exceeded"),
+            (Action::SessionEnded, Some("reuse")) => Some("authn_token_reuse"),
+            (Action::SessionEnded, Some("logout_all" | "revoked" | "disabled" | "admin")) => {
+                Some("authn_token_revoked")
+            }
+            (action, _) => action.owasp_name(),
+        }
+    }
+
     /// Puts the personal part in, with its hash.
     pub fn set_personal(&mut self, personal: Personal) {
         self.personal_hash = Self::hash_personal(&self.salt, &personal);
@@ -254,6 +294,49 @@ mod tests {
         }
         assert_eq!("risk.new_country".parse(), Ok(Action::Risk("new_country".into())));
         assert_eq!("session.dreamt".parse::<Action>(), Err(ParseActionError));
+    }
+
+    #[test]
+    fn s103_names_are_of_the_owasp_vocabulary() {
+        const VOCABULARY: [&str; 11] = [
+            "authn_login_success",
+            "authn_login_fail",
+            "authn_login_lock",
+            "authn_token_created",
+            "authn_token_revoked",
+            "authn_token_reuse",
+            "authz_admin",
+            "session_created",
+            "session_renewed",
+            "session_expired",
+            "session_logout",
+        ];
+        let named = NAMES.iter().filter_map(|(_, action)| action.owasp_name());
+        assert!(named.clone().all(|name| VOCABULARY.contains(&name)));
+        assert_eq!(named.count(), NAMES.len() - 3, "only these have none");
+        assert_eq!(Action::Risk("x".into()).owasp_name(), None);
+        assert_eq!(Action::Admin("x".into()).owasp_name(), Some("authz_admin"));
+    }
+
+    #[test]
+    fn s103_the_end_of_a_session_is_named_by_its_reason() {
+        let (id, at) = (EventId::from_bytes([1; 16]), Timestamp::from_millis(5));
+        let mut event = Event::new(id, at, Action::SessionEnded, [9; 16]);
+        for (reason, name) in [
+            ("logout", "session_logout"),
+            ("replaced", "session_logout"),
+            ("idle", "session_expired"),
+            ("absolute", "session_expired"),
+            ("limit", "excess_sessions_exceeded"),
+            ("reuse", "authn_token_reuse"),
+            ("revoked", "authn_token_revoked"),
+            ("logout_all", "authn_token_revoked"),
+            ("disabled", "authn_token_revoked"),
+            ("admin", "authn_token_revoked"),
+        ] {
+            event.details.insert("reason".into(), reason.into());
+            assert_eq!(event.owasp_name(), Some(name), "{reason}");
+        }
     }
 
     #[test]

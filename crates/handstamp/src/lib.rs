@@ -23,3 +23,12 @@ pub use handstamp_axum::{
 pub use handstamp_core::*;
 #[cfg(feature = "sqlite")]
 pub use handstamp_sqlite::{SqliteError, SqliteStore, Synchronous};
+
+/// The documents whose programs are compiled, and run where they do not serve for ever.
+#[cfg(all(doctest, feature = "axum", feature = "sqlite", feature = "testing"))]
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    mod readme {}
+    #[doc = include_str!("../../../docs/guides/axum.md")]
+    mod guide {}
+}

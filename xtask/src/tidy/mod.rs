@@ -10,9 +10,11 @@ mod features;
 mod lengths;
 mod links;
 mod modules;
-mod roster;
-mod source;
-mod tree;
+mod pages;
+mod readme;
+pub(crate) mod roster;
+pub(crate) mod source;
+pub(crate) mod tree;
 mod words;
 
 use std::fmt;
@@ -48,7 +50,7 @@ impl fmt::Display for Finding {
 pub(crate) fn run() -> Answer {
     let tree = Tree::of_project()?;
     let mut findings = crates::check(&crates::members()?);
-    let checks: [fn(&Tree) -> Vec<Finding>; 8] = [
+    let checks: [fn(&Tree) -> Vec<Finding>; 10] = [
         attacks::check,
         clauses::check,
         dead::check,
@@ -56,6 +58,8 @@ pub(crate) fn run() -> Answer {
         lengths::check,
         links::check,
         modules::check,
+        pages::check,
+        readme::check,
         words::check,
     ];
     findings.extend(checks.iter().flat_map(|check| check(&tree)));

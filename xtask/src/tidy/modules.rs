@@ -31,9 +31,14 @@ const ROWS: &[&[&str]] = &[
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     tree.below(ENGINE)
-        .filter(|(path, _)| path.ends_with(".rs"))
+        .filter(|(path, _)| path.ends_with(".rs") && !is_for_tests(path))
         .flat_map(|(path, text)| of_file(path, text))
         .collect()
+}
+
+/// Whether a file is compiled for tests only: a module's `tests` or `model`.
+fn is_for_tests(path: &str) -> bool {
+    path.split('/').any(|part| matches!(part, "tests" | "model"))
 }
 
 fn of_file(path: &str, text: &str) -> Vec<Finding> {
@@ -56,9 +61,10 @@ fn row(module: &str) -> Option<usize> {
     ROWS.iter().position(|row| row.contains(&module))
 }
 
-/// What stands behind each `crate::`, outside of comments: `crate::a::B` and `crate::{a, b::C}`.
+/// What stands behind each `crate::`, outside of comments and of the file's own tests:
+/// `crate::a::B` and `crate::{a, b::C}`.
 fn uses(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    lines(text).flat_map(|(line, text)| {
+    lines(text).take_while(|(_, text)| text.trim() != "mod tests {").flat_map(|(line, text)| {
         let paths = code(text).split("crate::").skip(1);
         paths.flat_map(move |path| heads(path).map(move |head| (line, head)))
     })

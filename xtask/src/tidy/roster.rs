@@ -1,21 +1,21 @@
 //! Finding the tests of the project: Rust's by their attribute, conformance clauses by their name,
 //! the browser's by their call.
 
-use super::source::{code, function_name, has_word};
+use super::source::{code, function_name, has_word, word};
 use super::tree::{Tree, lines};
 
 /// One test.
 #[derive(PartialEq, Eq, Debug)]
-pub(super) struct Test {
+pub(crate) struct Test {
     /// The name of its function, or its title in the browser's tests.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its documentation.
     doc: String,
 }
 
 impl Test {
     /// Whether its name begins or its documentation mentions this id of a feature.
-    pub(super) fn shows(&self, id: &str) -> bool {
+    pub(crate) fn shows(&self, id: &str) -> bool {
         let in_name = self.name.to_lowercase();
         let id_in_name = id.to_lowercase();
         in_name.split(|c: char| !c.is_alphanumeric()).any(|part| part == id_in_name)
@@ -24,29 +24,46 @@ impl Test {
 }
 
 /// All tests of the project but those of the automation, which hold examples of tests.
-pub(super) fn all(tree: &Tree) -> Vec<Test> {
+pub(crate) fn all(tree: &Tree) -> Vec<Test> {
     let rust = tree.ending(".rs").filter(|(path, _)| !path.starts_with("xtask/"));
     let rust = rust.flat_map(|(_, text)| of_rust(text));
     let clauses = tree.files().filter(|(path, _)| is_conformance(path)).flat_map(|(_, text)| {
         clause_functions(text).map(|(_, name)| Test { name: name.into(), doc: String::new() })
     });
+    let suites = tree.files().filter(|(path, _)| is_conformance(path));
+    let suites = suites.flat_map(|(_, text)| of_suite(text));
     let browser = tree.ending(".test.mjs").flat_map(|(_, text)| of_browser(text));
-    rust.chain(clauses).chain(browser).collect()
+    rust.chain(clauses).chain(suites).chain(browser).collect()
 }
 
 /// Whether a file belongs to the conformance suite.
-pub(super) fn is_conformance(path: &str) -> bool {
+pub(crate) fn is_conformance(path: &str) -> bool {
     path.starts_with("crates/handstamp-core/src/conformance") && path.ends_with(".rs")
 }
 
 /// The functions of the conformance suite that carry the number of a clause, with their lines.
-pub(super) fn clause_functions(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn clause_functions(text: &str) -> impl Iterator<Item = (usize, &str)> {
     lines(text).filter_map(|(line, text)| {
         let name = function_name(code(text))?;
         let (number, _) = name.strip_prefix('c')?.split_once('_')?;
         let is_clause = number.len() == 2 && number.chars().all(|c| c.is_ascii_digit());
         is_clause.then_some((line, name))
     })
+}
+
+/// The names, each on a line of its own, of which a macro makes tests: `@tests … {` and on to `}`.
+fn of_suite(text: &str) -> Vec<Test> {
+    let (mut tests, mut is_list) = (Vec::new(), false);
+    for line in text.lines().map(str::trim) {
+        if line.contains("@tests") {
+            is_list = line.ends_with('{');
+        } else if line.starts_with('}') {
+            is_list = false;
+        } else if is_list && !line.is_empty() && word(line) == line {
+            tests.push(Test { name: line.into(), doc: String::new() });
+        }
+    }
+    tests
 }
 
 /// Functions under `#[test]`, `#[tokio::test(…)]` and the like.
@@ -117,6 +134,13 @@ mod tests {
         let tests = of_browser(text);
         assert_eq!(names(&tests), ["N06 signs in", "ends"]);
         assert!(tests[0].shows("N06"));
+    }
+
+    #[test]
+    fn tests_that_a_macro_makes_are_known_by_its_list() {
+        let text = "suite! { @tests $make, play, races {\n  n64_a\n  b\n} }\n\
+                    (@tests $name:ident) => {\n  $(fn $name() {})*\n}\nc\n";
+        assert_eq!(names(&of_suite(text)), ["n64_a", "b"]);
     }
 
     #[test]

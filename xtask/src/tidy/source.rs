@@ -3,13 +3,13 @@
 /// The code of a line: without its comment, empty if it is nothing but one.
 ///
 /// A `//` inside of a text is taken for a comment too, which none of the checks minds.
-pub(super) fn code(line: &str) -> &str {
+pub(crate) fn code(line: &str) -> &str {
     line.split_once("//").map_or(line, |(code, _)| code).trim()
 }
 
 /// The name of the function that a line of code begins, if it does.
-pub(super) fn function_name(code: &str) -> Option<&str> {
-    let qualifiers = ["pub ", "pub(crate) ", "pub(super) ", "const ", "async ", "unsafe "];
+pub(crate) fn function_name(code: &str) -> Option<&str> {
+    let qualifiers = ["pub ", "pub(crate) ", "pub(crate) ", "const ", "async ", "unsafe "];
     let mut rest = code;
     while let Some(shorter) = qualifiers.iter().find_map(|word| rest.strip_prefix(word)) {
         rest = shorter;
@@ -19,7 +19,7 @@ pub(super) fn function_name(code: &str) -> Option<&str> {
 }
 
 /// The name of the module that a line of code declares as a file, if it does.
-pub(super) fn module_name(code: &str) -> Option<&str> {
+pub(crate) fn module_name(code: &str) -> Option<&str> {
     let declaration = code.strip_suffix(';')?;
     let (visibility, name) = declaration.rsplit_once("mod ").unwrap_or(("", ""));
     let is_one = !name.is_empty() && (visibility.is_empty() || visibility.starts_with("pub"));
@@ -27,13 +27,13 @@ pub(super) fn module_name(code: &str) -> Option<&str> {
 }
 
 /// The identifier at the start of a text; may be empty.
-pub(super) fn word(text: &str) -> &str {
+pub(crate) fn word(text: &str) -> &str {
     let end = text.find(|c: char| !is_word(c)).unwrap_or(text.len());
     &text[..end]
 }
 
 /// Whether `needle` stands in `text` as a word of its own.
-pub(super) fn has_word(text: &str, needle: &str) -> bool {
+pub(crate) fn has_word(text: &str, needle: &str) -> bool {
     text.match_indices(needle).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let after = text[at + needle.len()..].chars().next();

@@ -7,14 +7,14 @@ use crate::shell;
 
 /// Every text file that is or would be committed; paths are relative to the root.
 #[derive(Default)]
-pub(super) struct Tree(BTreeMap<String, String>);
+pub(crate) struct Tree(BTreeMap<String, String>);
 
 impl Tree {
     /// Reads what git knows or would take. Files that are not text are left out.
     ///
     /// # Errors
     /// This is not a git checkout.
-    pub(super) fn of_project() -> Result<Self, String> {
+    pub(crate) fn of_project() -> Result<Self, String> {
         // A checkout that belongs to another user is read all the same: nothing of it is run.
         let names = shell::read(shell::command("git").args([
             "-c",
@@ -33,38 +33,38 @@ impl Tree {
     }
 
     #[cfg(test)]
-    pub(super) fn of(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         Self(files.iter().map(|(path, text)| ((*path).into(), (*text).into())).collect())
     }
 
     /// All files with their texts, by path.
-    pub(super) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// The files whose name ends so.
-    pub(super) fn ending(&self, end: &str) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn ending(&self, end: &str) -> impl Iterator<Item = (&str, &str)> {
         self.files().filter(move |(path, _)| path.ends_with(end))
     }
 
     /// The files below a folder, which is given with its closing slash.
-    pub(super) fn below(&self, folder: &str) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn below(&self, folder: &str) -> impl Iterator<Item = (&str, &str)> {
         self.files().filter(move |(path, _)| path.starts_with(folder))
     }
 
     /// The text of one file.
-    pub(super) fn text(&self, path: &str) -> Option<&str> {
+    pub(crate) fn text(&self, path: &str) -> Option<&str> {
         self.0.get(path).map(String::as_str)
     }
 }
 
 /// The lines of a text, counted from 1.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().enumerate().map(|(index, line)| (index + 1, line))
 }
 
 /// The cells of a row of a Markdown table; `None` for other lines and for the row of dashes.
-pub(super) fn cells(line: &str) -> Option<Vec<&str>> {
+pub(crate) fn cells(line: &str) -> Option<Vec<&str>> {
     let row = line.trim().strip_prefix('|')?.strip_suffix('|')?;
     if row.chars().all(|c| "-: |".contains(c)) {
         return None;
@@ -72,8 +72,19 @@ pub(super) fn cells(line: &str) -> Option<Vec<&str>> {
     Some(row.split(" | ").map(str::trim).collect())
 }
 
+/// The rows of all tables of a text with their lines: without heads, which stand above a row of
+/// dashes.
+pub(crate) fn rows(text: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
+    let is_dashes = |line: &str| line.trim().starts_with("|-") && cells(line).is_none();
+    let next = text.lines().skip(1).chain([""]);
+    lines(text)
+        .zip(next)
+        .filter(move |(_, next)| !is_dashes(next))
+        .filter_map(|((line, text), _)| Some((line, cells(text)?)))
+}
+
 /// What stands between backticks in a text.
-pub(super) fn code_spans(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn code_spans(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
@@ -86,6 +97,13 @@ mod tests {
         assert_eq!(cells("| N01 | a \\| b | done |"), Some(vec!["N01", "a \\| b", "done"]));
         assert_eq!(cells("|---|:-:|---|"), None);
         assert_eq!(cells("text | with a bar"), None);
+    }
+
+    #[test]
+    fn every_table_has_a_head_that_is_no_row() {
+        let text = "| a | b |\n|---|---|\n| 1 | 2 |\n\n| c |\n|---|\n| 3 |\n";
+        let lines: Vec<_> = rows(text).map(|(line, _)| line).collect();
+        assert_eq!(lines, [3, 7]);
     }
 
     #[test]

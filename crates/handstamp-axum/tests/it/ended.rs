@@ -32,6 +32,7 @@ async fn open(browser: &Browser, opened: &Notify) -> tokio::task::JoinHandle<Str
     stream
 }
 
+/// Shows B04.
 #[tokio::test]
 async fn an_open_stream_ends_when_the_session_is_ended_from_elsewhere() {
     let (world, opened) = (World::new(), Arc::default());

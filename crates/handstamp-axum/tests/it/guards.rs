@@ -111,6 +111,7 @@ async fn a_user_passes_and_a_role_or_permission_is_asked_for() {
     }
 }
 
+/// Shows B09.
 #[tokio::test]
 async fn s43_a_role_that_is_taken_away_bites_at_the_next_request() {
     let world = World::new();
@@ -131,6 +132,7 @@ async fn a_guest_is_no_user() {
     assert_eq!(guest.call(Method::GET, "/l/user").await.status, StatusCode::UNAUTHORIZED);
 }
 
+/// Shows B08.
 #[tokio::test]
 async fn s32_a_sign_in_one_second_too_old_is_asked_to_step_up() {
     let world = World::new();
@@ -155,6 +157,7 @@ async fn s32_a_sign_in_one_second_too_old_is_asked_to_step_up() {
     assert_eq!(browser.get("/l/fresh").await.body, "in");
 }
 
+/// Shows B05.
 #[tokio::test]
 async fn a_session_that_ended_says_why() {
     let world = World::new();

@@ -150,7 +150,7 @@ impl Shared {
             Ask::Add(value) => session.update("n", move |it: &mut Option<u64>| {
                 *it = Some(it.unwrap_or(0) + value);
             })?,
-            Ask::End if self.tick() % 2 == 0 => session.logout().await?,
+            Ask::End if self.tick().is_multiple_of(2) => session.logout().await?,
             Ask::End => session.login(newcomer()).await?,
         }
         session.commit().await?;

@@ -60,6 +60,7 @@ impl Drop for Inner {
 }
 
 impl Session {
+    #[inline]
     pub(crate) fn with_state(engine: Arc<Engine>, state: State) -> Self {
         Self(Arc::new(Inner { engine, state: Mutex::new(state), turn: Default::default() }))
     }

@@ -48,6 +48,7 @@ pub(crate) struct State {
 }
 
 impl State {
+    #[inline]
     pub(super) const fn new(base: Base, client: Client) -> Self {
         Self {
             base,

@@ -5,6 +5,7 @@ use handstamp_sqlite::{SqliteStore, Synchronous};
 
 use crate::fixture::{Place, find, id, record};
 
+/// Shows B06.
 #[tokio::test]
 async fn what_was_acknowledged_is_there_after_a_restart_and_the_chain_goes_on() {
     let place = Place::new();

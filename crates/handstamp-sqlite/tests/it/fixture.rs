@@ -151,6 +151,7 @@ fn lineage(n: u8, at: Timestamp) -> Lineage {
         previous_key_id: 1,
         rotated_at: at,
         is_seen: true,
+        seen_at: handstamp_core::time::Timestamp::default(),
         privilege_generation: 2,
         privilege_at: at,
         attempt: Some([n; 32]),

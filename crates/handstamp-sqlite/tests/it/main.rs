@@ -13,4 +13,5 @@ mod leaks;
 mod model;
 mod open;
 mod panic;
+mod restored;
 mod synced;
