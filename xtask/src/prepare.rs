@@ -23,15 +23,19 @@ enum Installer {
     Nobody,
 }
 
-/// Makes sure that Chromium, Node.js and the packages of `e2e/` are there; answers where Chromium
-/// is.
+/// The program that shows what the system is asked, and Debian's package: the tests of the store
+/// read its traces.
+const STRACE: &str = "strace";
+
+/// Makes sure that strace, Chromium, Node.js and the packages of `e2e/` are there; answers where
+/// Chromium is.
 ///
 /// # Errors
 /// Something is missing and may not be installed by us, or its installation failed. The text holds
 /// the command to run.
-pub(crate) fn browser_tests() -> Result<PathBuf, String> {
+pub(crate) fn all_tests() -> Result<PathBuf, String> {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
-    let mut programs = vec![("node", "nodejs"), ("npm", "npm")];
+    let mut programs = vec![(STRACE, STRACE), ("node", "nodejs"), ("npm", "npm")];
     if named.is_none() {
         programs.push((CHROMIUM, CHROMIUM));
     }
@@ -54,7 +58,7 @@ fn install(packages: &[&str]) -> Result<(), String> {
     let installer = installer();
     if installer == Installer::Nobody {
         return Err(format!(
-            "the browser tests need {}; on Debian run\n\n    {}\n\nElsewhere install Node.js 18 or \
+            "the tests need {}; on Debian run\n\n    {}\n\nElsewhere install strace, Node.js 18 or \
              newer and Chromium, and set CHROMIUM to its path.",
             packages.join(", "),
             by_hand(packages)

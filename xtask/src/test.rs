@@ -21,7 +21,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Answer {
-    let chromium = prepare::browser_tests()?;
+    let chromium = prepare::all_tests()?;
     let binary = build()?;
     let mut rows = vec![
         ("Rust", rust(options)?),

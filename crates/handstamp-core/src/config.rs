@@ -332,7 +332,8 @@ settings! {
     /// 262,144.
     max_session_bytes: usize,
     /// Whether sign-out answers `Clear-Site-Data: "cache", "cookies", "storage"`. Default no,
-    /// for it also deletes a flash set beside it and every other cookie of the site.
+    /// for it also deletes a flash set beside it and every other cookie of the site. It is the one
+    /// header that also empties Chromium's back-forward cache; `no-store` does not.
     clear_site_data: bool,
     /// How much memory records in use may take, in bytes. Default 256 MiB.
     cache_bytes: u64,

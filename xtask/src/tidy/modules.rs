@@ -31,9 +31,14 @@ const ROWS: &[&[&str]] = &[
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     tree.below(ENGINE)
-        .filter(|(path, _)| path.ends_with(".rs"))
+        .filter(|(path, _)| path.ends_with(".rs") && !is_for_tests(path))
         .flat_map(|(path, text)| of_file(path, text))
         .collect()
+}
+
+/// Whether a file is compiled for tests only: a module's `tests` or `model`.
+fn is_for_tests(path: &str) -> bool {
+    path.split('/').any(|part| matches!(part, "tests" | "model"))
 }
 
 fn of_file(path: &str, text: &str) -> Vec<Finding> {

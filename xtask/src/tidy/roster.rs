@@ -1,7 +1,7 @@
 //! Finding the tests of the project: Rust's by their attribute, conformance clauses by their name,
 //! the browser's by their call.
 
-use super::source::{code, function_name, has_word};
+use super::source::{code, function_name, has_word, word};
 use super::tree::{Tree, lines};
 
 /// One test.
@@ -30,8 +30,10 @@ pub(crate) fn all(tree: &Tree) -> Vec<Test> {
     let clauses = tree.files().filter(|(path, _)| is_conformance(path)).flat_map(|(_, text)| {
         clause_functions(text).map(|(_, name)| Test { name: name.into(), doc: String::new() })
     });
+    let suites = tree.files().filter(|(path, _)| is_conformance(path));
+    let suites = suites.flat_map(|(_, text)| of_suite(text));
     let browser = tree.ending(".test.mjs").flat_map(|(_, text)| of_browser(text));
-    rust.chain(clauses).chain(browser).collect()
+    rust.chain(clauses).chain(suites).chain(browser).collect()
 }
 
 /// Whether a file belongs to the conformance suite.
@@ -47,6 +49,21 @@ pub(crate) fn clause_functions(text: &str) -> impl Iterator<Item = (usize, &str)
         let is_clause = number.len() == 2 && number.chars().all(|c| c.is_ascii_digit());
         is_clause.then_some((line, name))
     })
+}
+
+/// The names, each on a line of its own, of which a macro makes tests: `@tests … {` and on to `}`.
+fn of_suite(text: &str) -> Vec<Test> {
+    let (mut tests, mut is_list) = (Vec::new(), false);
+    for line in text.lines().map(str::trim) {
+        if line.contains("@tests") {
+            is_list = line.ends_with('{');
+        } else if line.starts_with('}') {
+            is_list = false;
+        } else if is_list && !line.is_empty() && word(line) == line {
+            tests.push(Test { name: line.into(), doc: String::new() });
+        }
+    }
+    tests
 }
 
 /// Functions under `#[test]`, `#[tokio::test(…)]` and the like.
@@ -117,6 +134,13 @@ mod tests {
         let tests = of_browser(text);
         assert_eq!(names(&tests), ["N06 signs in", "ends"]);
         assert!(tests[0].shows("N06"));
+    }
+
+    #[test]
+    fn tests_that_a_macro_makes_are_known_by_its_list() {
+        let text = "suite! { @tests $make, play, races {\n  n64_a\n  b\n} }\n\
+                    (@tests $name:ident) => {\n  $(fn $name() {})*\n}\nc\n";
+        assert_eq!(names(&of_suite(text)), ["n64_a", "b"]);
     }
 
     #[test]

@@ -154,6 +154,7 @@ async fn s37_ending_all_others_keeps_this_one() {
     assert_eq!(there.get("/whoami").await.body, "nobody");
 }
 
+/// Shows B10.
 #[tokio::test]
 async fn a_limit_is_an_error_before_welcome_is_rendered() {
     use handstamp_core::config::LimitStrategy;

@@ -89,8 +89,10 @@ impl Reference {
         old.into_iter().for_each(|old| self.sessions[old].is_buried = true);
         if let Some(subject) = subject {
             while self.counted(subject).len() >= LIMIT {
-                let oldest = self.counted(subject)[0];
-                self.sessions[oldest].is_buried = true;
+                let counted = self.counted(subject);
+                let over = counted.iter().rev().find(|n| self.standing(**n) == Standing::Over);
+                let first = *over.unwrap_or(&counted[0]);
+                self.sessions[first].is_buried = true;
             }
         }
         self.sessions.push(new);

@@ -8,10 +8,11 @@ use crate::error::{Refused, SessionError};
 use crate::record::Client;
 use crate::session::CookieAction;
 use crate::token::Token;
+use std::fmt;
 use std::sync::Arc;
 
 /// What a request carries under the session cookie's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum CookieValue<'a> {
     /// No such cookie.
     None,
@@ -22,7 +23,7 @@ pub enum CookieValue<'a> {
 }
 
 /// What a request presents.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Presented<'a> {
     /// The session cookie.
     pub cookie: CookieValue<'a>,
@@ -30,6 +31,26 @@ pub struct Presented<'a> {
     pub pre_session: Option<&'a str>,
     /// Where the request comes from.
     pub client: Client,
+}
+
+impl fmt::Debug for CookieValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::One(_) => "One(..)",
+            Self::Several => "Several",
+        })
+    }
+}
+
+impl fmt::Debug for Presented<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented")
+            .field("cookie", &self.cookie)
+            .field("has_pre_session", &self.pre_session.is_some())
+            .field("client", &self.client)
+            .finish()
+    }
 }
 
 impl Session {

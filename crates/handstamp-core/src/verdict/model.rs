@@ -119,7 +119,7 @@ fn older(age: u64, step: u64) -> u64 {
 
 /// The lineage `step` seconds later.
 fn advance(lineage: &mut Lineage, step: u64) {
-    for at in [&mut lineage.rotated_at, &mut lineage.privilege_at] {
+    for at in [&mut lineage.rotated_at, &mut lineage.seen_at, &mut lineage.privilege_at] {
         *at = NOW.minus(Duration::from_secs(older(age(*at), step)));
     }
 }

@@ -26,6 +26,7 @@ fn random_operations_agree_with_the_reference_in_memory() {
     });
 }
 
+/// Shows B02.
 #[test]
 fn recorded_histories_are_linearizable_in_memory() {
     conformance::run(async {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use handstamp_core::conformance::Fixture;
+use handstamp_core::id::SessionId;
 use handstamp_core::store::{BoxFuture, SessionStore};
 use handstamp_sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -18,12 +19,23 @@ impl Folder {
         let beside = if in_memory.is_dir() { in_memory.into() } else { std::env::temp_dir() };
         Self(tempfile::tempdir_in::<PathBuf>(beside).unwrap())
     }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("sessions.db")
+    }
 }
 
 impl Fixture for Folder {
     fn open(&self) -> BoxFuture<'_, Arc<dyn SessionStore>> {
-        let path = self.0.path().join("sessions.db");
+        let path = self.path();
         Box::pin(async { Arc::new(SqliteStore::open(path).await.unwrap()) as _ })
+    }
+
+    fn damage<'a>(&'a self, _: &'a Arc<dyn SessionStore>, id: SessionId) -> BoxFuture<'a, bool> {
+        let connection = rusqlite::Connection::open(self.path()).unwrap();
+        let sql = "UPDATE sessions SET body = '{' WHERE id = ?1";
+        let is_damaged = connection.execute(sql, [id.as_bytes()]).unwrap() == 1;
+        Box::pin(async move { is_damaged })
     }
 }
 

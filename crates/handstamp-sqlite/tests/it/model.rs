@@ -39,6 +39,7 @@ fn random_operations_agree_with_the_reference_on_sqlite() {
     });
 }
 
+/// Shows B02.
 #[test]
 fn recorded_histories_are_linearizable_on_sqlite() {
     let ram = Ram::new();

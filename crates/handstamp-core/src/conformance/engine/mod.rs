@@ -1,32 +1,38 @@
 //! The suite that tests the engine over a store: what must be true of sessions, whatever keeps
 //! them. [`engine_suite!`](crate::engine_suite) makes a `#[test]` of every function.
 
+pub mod answers;
 pub mod concurrency;
+pub mod cookies;
 pub mod races;
+pub mod refreshes;
 mod schedule;
 mod stage;
 
 use std::future::Future;
 
 pub use schedule::{SCHEDULES, SEED, Turns, in_every_schedule, in_schedules};
-pub use stage::{START, Stage, Store, cookie_of, reason_of};
+pub use stage::{START, Stage, Store, cookie_of, finish, id_of, reason_of, set_cookie};
 
 use super::Fixture;
 
 /// Plays `test` on one thread, on a stage over a fresh store.
-pub fn play<T: Future<Output = ()>>(fixture: &dyn Fixture, test: impl FnOnce(Stage) -> T) {
+pub fn play<T: Future<Output = ()>>(
+    fixture: impl Fixture + 'static,
+    test: impl FnOnce(Stage) -> T,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    runtime.unwrap().block_on(async { test(Stage::new(fixture.open().await)).await });
+    runtime.unwrap().block_on(async { test(Stage::new(fixture).await).await });
 }
 
 /// Plays `test` on several threads, on a stage over a fresh store.
 pub fn play_in_parallel<T: Future<Output = ()>>(
-    fixture: &dyn Fixture,
+    fixture: impl Fixture + 'static,
     test: impl FnOnce(Stage) -> T,
 ) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build();
-    runtime.unwrap().block_on(async { test(Stage::new(fixture.open().await)).await });
+    runtime.unwrap().block_on(async { test(Stage::new(fixture).await).await });
 }
 
 /// Makes a `#[test]` of every function of the engine's suite, each over a store that a fixture of
@@ -39,6 +45,47 @@ macro_rules! engine_suite {
             n64_keys_set_at_once_are_all_there
             n64_writers_share_a_few_commits
             no_job_is_lost_when_the_committer_runs_dry
+        } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, refreshes {
+            n200_refreshes_with_one_token_get_the_same_successor
+            a_lost_refresh_is_answered_again_by_its_attempt_for_an_hour
+            a_lost_refresh_is_answered_again_twenty_times
+            another_attempt_beyond_the_grace_is_reuse
+            a_refresh_within_the_grace_gets_the_same_successor
+            a_refresh_token_whose_successor_was_seen_ends_nothing_within_the_grace
+            a_refresh_token_whose_successor_was_seen_is_reuse_after_the_grace
+            a_refresh_token_superseded_by_a_privilege_change_is_refused
+            reuse_ends_the_session_and_no_other_of_the_subject
+            reuse_suspends_the_session_where_the_policy_says_so
+            a_refresh_token_ahead_of_the_store_is_an_alarm_and_ends_nothing
+            a_refresh_without_grace_is_reuse_at_once
+            a_refresh_moves_to_the_new_key_and_a_retired_key_is_refused
+        } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, cookies {
+            n200_requests_when_a_cookie_is_due_make_one_rotation
+            a_cookie_whose_successor_was_not_seen_is_good_and_gets_it_again
+            a_cookie_whose_successor_was_seen_is_good_within_the_grace
+            an_older_cookie_is_refused_with_one_event_a_minute
+            an_older_cookie_ends_its_session_by_policy_alone
+            a_cookie_superseded_by_a_privilege_change_is_refused_without_an_event
+            a_cookie_ahead_of_the_store_is_an_alarm
+            a_cookie_moves_to_the_new_key_at_next_sight
+            a_cookie_of_a_retired_key_is_refused
+            a_rotation_that_a_privilege_change_overtakes_gives_nothing_away
+            a_refused_cookie_is_never_deleted
+        } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, answers {
+            a_change_whose_reply_is_lost_is_found_out
+            a_change_that_never_arrived_is_an_error
+            a_sign_in_whose_reply_is_lost_is_found_out
+            a_sign_in_that_never_arrived_leaves_the_visitor_as_they_were
+            a_sign_out_is_answered_by_what_became_of_it
+            an_end_all_is_answered_by_what_became_of_it
+            an_end_all_without_its_tombstones_is_no_error
+            a_refresh_is_answered_by_what_became_of_it
+            where_nobody_can_tell_the_answer_is_unknown
+            a_store_out_of_reach_makes_nobody_anonymous
+            a_corrupt_record_costs_one_session
         } }
         $crate::engine_suite! { @tests $make, play, races {
             a_save_in_flight_never_undoes_a_logout
@@ -57,7 +104,7 @@ macro_rules! engine_suite {
             #[test]
             fn $name() {
                 use $crate::conformance::engine;
-                engine::$play(&($make)(), engine::$module::$name);
+                engine::$play(($make)(), engine::$module::$name);
             }
         )*
     };

@@ -8,15 +8,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::schedule::{Turns, in_every_schedule, in_schedules};
-use super::stage::{Stage, cookie_of, reason_of};
+use super::stage::{Stage, cookie_of, id_of, reason_of};
 use crate::config::{LONGEST_COOKIE, LimitStrategy};
 use crate::error::SessionError;
-use crate::id::{SessionId, Subject};
+use crate::id::Subject;
 use crate::manager::{Begun, SessionManager};
 use crate::policy::Standing;
 use crate::record::EndReason;
 use crate::session::{CookieAction, Finish};
-use crate::token::Token;
 
 /// Waits for every actor; what one panicked with goes on.
 async fn all(actors: Vec<JoinHandle<()>>) {
@@ -39,10 +38,6 @@ impl Since {
     fn is_past(&self) -> bool {
         self.0.load(SeqCst)
     }
-}
-
-fn id_of(cookie: &str) -> SessionId {
-    Token::parse(cookie).unwrap().session()
 }
 
 fn subject(turns: &Turns) -> Subject {

@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
+use crate::chain::Sealer;
 use crate::config::{SessionConfig, SessionConfigBuilder};
+use crate::conformance::Fixture;
+use crate::error::SessionError;
 use crate::event::{Action, Event};
-use crate::id::{SessionId, Subject};
+use crate::id::{ChangeId, SessionId, Subject};
 use crate::key::KeyRing;
 use crate::manager::{Begun, SessionManager};
 use crate::policy::{self, LastSeen, Standing};
-use crate::record::{EndReason, Record};
-use crate::session::Session;
+use crate::record::{Client, EndReason, Record};
+use crate::session::{CookieAction, CookieValue, Finish, Presented, Session};
 use crate::sign_in::SignIn;
-use crate::store::{EventFilter, Found, Loaded, Page, SessionStore};
+use crate::store::{
+    Batch, EpochRule, EventFilter, Found, Group, Loaded, Outcome, Page, RecordChange, SessionStore,
+};
 use crate::testing::{GateStore, ManualClock};
 use crate::time::Timestamp;
+use crate::token::Token;
 
 /// A store of any kind.
 pub type Store = Arc<dyn SessionStore>;
@@ -22,8 +28,8 @@ pub type Store = Arc<dyn SessionStore>;
 pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
 /// A manager over a gated store, with a clock set by hand and no background work.
-#[derive(Debug)]
 pub struct Stage {
+    fixture: Box<dyn Fixture>,
     /// The gate before the store.
     pub gate: GateStore<Store>,
     /// The time.
@@ -37,14 +43,16 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A stage over `store` with the default settings.
-    pub fn new(store: Store) -> Self {
+    /// A stage over a fresh store, with the default settings.
+    pub async fn new(fixture: impl Fixture + 'static) -> Self {
+        let store = fixture.open().await;
         let (gate, clock) = (GateStore::new(store), ManualClock::at(START));
         let keys = KeyRing::generate().unwrap();
         // Small, so that a test may make many managers.
         let config = SessionConfig::default().edit().cache_bytes(4 << 20).build().unwrap();
         let sessions = manager(&gate, &clock, &keys, &config);
-        Self { gate, clock, keys, config, sessions }
+        let fixture = Box::new(fixture);
+        Self { fixture, gate, clock, keys, config, sessions }
     }
 
     /// The same stage with other settings.
@@ -77,6 +85,33 @@ impl Stage {
     pub async fn refresh_token(&self, who: &str) -> String {
         let sign_in = SignIn::new(who).unwrap().transport(crate::record::Transport::Token);
         cookie_of(&self.sessions.begin(sign_in).await.unwrap())
+    }
+
+    /// A visitor for whom `value` was stored under `key`; answers the value of their cookie.
+    pub async fn visitor(&self, key: &str, value: &str) -> String {
+        let session = self.sessions.start();
+        session.set(key, value).unwrap();
+        session.commit().await.unwrap();
+        set_cookie(&session)
+    }
+
+    /// The session of a request that presents `cookie`, judged.
+    pub async fn request(&self, cookie: &str) -> Session {
+        self.request_of(&self.sessions, cookie).await
+    }
+
+    /// The session of a request to `sessions` that presents `cookie`, judged.
+    pub async fn request_of(&self, sessions: &SessionManager, cookie: &str) -> Session {
+        let cookie = CookieValue::One(cookie.as_bytes());
+        let presented = Presented { cookie, pre_session: None, client: Client::default() };
+        let session = sessions.open(presented);
+        session.resolve().await.unwrap();
+        session
+    }
+
+    /// Damages what is stored of a session; tells whether the store's fixture can.
+    pub async fn damage(&self, id: SessionId) -> bool {
+        self.fixture.damage(self.gate.inner(), id).await
     }
 
     /// The live session of a cookie.
@@ -126,6 +161,20 @@ impl Stage {
         self.gate.inner().heads(&[subject]).await.unwrap()[0].live
     }
 
+    /// Writes a record past the engine, as a restored backup would: look at it with a manager that
+    /// was [`restarted`](Self::restarted).
+    pub async fn rewrite(&self, id: SessionId, change: impl FnOnce(&mut Record)) {
+        let mut record = self.record(id).await;
+        let expected = record.version;
+        change(&mut record);
+        let mut group = Group::new(ChangeId::from_bytes([7; 16]));
+        let (record, epoch) = (Box::new(record), EpochRule::Keep);
+        group.record = Some(RecordChange::Replace { record, expected, epoch });
+        let batch = Batch { groups: vec![group], sealer: Sealer::new(self.keys.clone()) };
+        let outcomes = self.gate.inner().commit(batch).await.unwrap();
+        assert!(matches!(outcomes[..], [Outcome::Applied(_)]), "{outcomes:?}");
+    }
+
     /// The events of a session, oldest first.
     pub async fn events(&self, id: SessionId) -> Vec<Event> {
         self.all_events(EventFilter { session: Some(id), ..EventFilter::default() }).await
@@ -164,9 +213,30 @@ fn manager(
         .build()
 }
 
+/// Which session a cookie or refresh token names.
+pub fn id_of(token: &str) -> SessionId {
+    Token::parse(token).unwrap().session()
+}
+
 /// What the holder of a session that has begun keeps, as text.
 pub fn cookie_of(begun: &Begun) -> String {
     begun.token.to_text().to_string()
+}
+
+/// The cookie that goes out with a response.
+pub fn set_cookie(session: &Session) -> String {
+    match session.outgoing().cookie {
+        CookieAction::Set { value, .. } => value.to_string(),
+        other => panic!("a cookie is set: {other:?}"),
+    }
+}
+
+/// Ends a request well and waits for its commit.
+pub async fn finish(session: &Session) -> Result<(), SessionError> {
+    match session.finish(true) {
+        Finish::Commit(commit) => commit.await,
+        Finish::Nothing => Ok(()),
+    }
 }
 
 /// The reason of an end.

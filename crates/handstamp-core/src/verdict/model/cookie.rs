@@ -6,6 +6,7 @@
 //! lost, the old cookie is dead by design.
 
 use super::{AGES, Lineage, Model, NOW, STEPS, advance, age, assert_explored, long_ago, older};
+use crate::policy::is_settled;
 use crate::verdict::{CookieVerdict, GRACE, Rotation, judge_cookie};
 
 /// The generation after which nothing rotates: the bound of the exploration.
@@ -34,10 +35,13 @@ enum Answer {
 /// What the engine does about a cookie: the verdict and what follows.
 fn answer(lineage: &mut Lineage, generation: u32) -> Answer {
     match judge_cookie(lineage, generation, 1, NOW) {
-        CookieVerdict::Good { .. } => {
-            lineage.is_seen = true;
+        CookieVerdict::Good { is_first_sight } => {
             // Rotated by age: an hour and a second.
-            if age(lineage.rotated_at) < AGES[3] || lineage.generation >= LAST {
+            let is_due = age(lineage.rotated_at) == AGES[3] && is_settled(lineage, NOW);
+            if is_first_sight {
+                (lineage.is_seen, lineage.seen_at) = (true, NOW);
+            }
+            if !is_due || lineage.generation >= LAST {
                 return Answer::Nothing;
             }
             lineage.rotate(Rotation::Routine, 1, None, NOW);
@@ -65,6 +69,9 @@ fn arrive(state: &State, tab: usize) -> Vec<(&'static str, State)> {
             if state.jar == Some(generation) {
                 next.fault = Some("an honest browser was signed out");
             }
+            if generation >= state.lineage.privilege_generation {
+                next.fault = Some("an honest request under way was refused");
+            }
             // A loser is told nothing that would undo what the winner was told.
             vec![("refused", next)]
         }
@@ -76,7 +83,8 @@ fn thieve(state: &State) -> Option<State> {
     let generation = state.stolen?;
     let is_old = generation + 1 < state.lineage.generation;
     let is_privileged = generation < state.lineage.privilege_generation;
-    let is_late = age(state.lineage.rotated_at) > GRACE.as_secs();
+    let is_late = |at| age(at) > GRACE.as_secs();
+    let is_late = is_late(state.lineage.rotated_at) && is_late(state.lineage.seen_at);
     let must_refuse = is_privileged
         || is_old
         || (generation < state.lineage.generation && state.lineage.is_seen && is_late);
