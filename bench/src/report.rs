@@ -25,17 +25,22 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     let before = load();
     if options.has(Part::Requests) {
         eprintln!("Requests");
-        found.requests = Some(requests::measure(options)?);
+        let requests = requests::measure(options)?;
+        tables::requests(&requests);
+        found.requests = Some(requests);
     }
     if options.has(Part::Batches) {
         eprintln!("Batches");
-        found.batches = Some(batches::compare(options)?);
+        let batches = batches::compare(options)?;
+        tables::batches(&batches);
+        found.batches = Some(batches);
     }
     if options.has(Part::Million) {
         eprintln!("Many sessions");
-        found.million = Some(million::run(options)?);
+        let million = million::run(options)?;
+        tables::million(&million);
+        found.million = Some(million);
     }
-    tables::print(&found);
     let aims = aims::judge(&found);
     println!("\nAims");
     aims.iter().for_each(|aim| println!("{aim}"));

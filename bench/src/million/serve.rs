@@ -27,8 +27,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// One request in so many writes.
 const WRITES: u64 = 10;
 
-/// How long it is quiet.
+/// How long it is quiet; a smoke run is in a hurry.
 const QUIET: Duration = Duration::from_secs(10);
+const SHORT_QUIET: Duration = Duration::from_secs(1);
 
 /// In microseconds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -71,9 +72,13 @@ async fn answered(router: &Router, path: &'static str, cookie: HeaderValue) -> R
 }
 
 /// Latencies while nothing else happens.
-pub(super) async fn quiet(manager: &SessionManager, world: &World) -> Result<Latencies, Fault> {
+pub(super) async fn quiet(
+    manager: &SessionManager,
+    world: &World,
+    is_smoke_run: bool,
+) -> Result<Latencies, Fault> {
     let load = Load::start(manager, world).await?;
-    tokio::time::sleep(QUIET).await;
+    tokio::time::sleep(if is_smoke_run { SHORT_QUIET } else { QUIET }).await;
     load.stop().await
 }
 

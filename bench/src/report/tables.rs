@@ -1,23 +1,14 @@
 //! The tables on the terminal: ratios first, then what they are made of.
 
-use super::Found;
 use crate::batches::{Batches, Compared};
 use crate::million::{Latencies, Million};
 use crate::options::{Case, Peer};
 use crate::requests::{CLIENTS, Requests};
 
-/// Prints everything that was found.
-pub(super) fn print(found: &Found) {
-    if let Some(requests) = &found.requests {
-        ratios(requests);
-        absolutes(requests);
-    }
-    if let Some(batches) = &found.batches {
-        batches_table(batches);
-    }
-    if let Some(million) = &found.million {
-        million_table(million);
-    }
+/// Time, allocations and instructions per request.
+pub(super) fn requests(found: &Requests) {
+    ratios(found);
+    absolutes(found);
 }
 
 /// The same store on both sides.
@@ -63,7 +54,8 @@ fn absolute(found: &Requests, case: Case, peer: Peer) {
     println!();
 }
 
-fn batches_table(found: &Batches) {
+/// Our commits against the plain loop.
+pub(super) fn batches(found: &Batches) {
     println!("\nDurable changes per second, each with an event, in batches of 32");
     println!("{:<16}{:>10}{:>16}{:>16}", "synchronous", "ratio", "our commit", "plain loop");
     let row = |name: &str, compared: Compared| {
@@ -74,7 +66,8 @@ fn batches_table(found: &Batches) {
     row("NORMAL", found.normal);
 }
 
-fn million_table(found: &Million) {
+/// Many sessions.
+pub(super) fn million(found: &Million) {
     println!("\nWith {} live sessions", found.sessions);
     let row = |what: &str, value: f64, unit: &str| println!("  {what:<52}{value:>12.1} {unit}");
     row("read among all, over among 1,000", found.read_all_nanos / found.read_few_nanos, "×");

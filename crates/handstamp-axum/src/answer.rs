@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handstamp_core::{CookieAction, Outgoing};
-use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, Entry, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::cookies::SetCookie;
@@ -52,15 +52,19 @@ fn apply(headers: &mut HeaderMap, outgoing: &Outgoing, options: &Options) {
 }
 
 fn vary_by_cookie(headers: &mut HeaderMap) {
-    let says = |line: &HeaderValue| {
-        let text = line.to_str().unwrap_or_default();
-        text.split(',')
-            .map(str::trim)
-            .any(|name| name.eq_ignore_ascii_case("cookie") || name == "*")
-    };
-    if !headers.get_all(VARY).iter().any(says) {
-        headers.append(VARY, COOKIE);
+    match headers.entry(VARY) {
+        Entry::Vacant(free) => drop(free.insert(COOKIE)),
+        Entry::Occupied(mut held) => {
+            if !held.iter().any(says_cookie) {
+                held.append(COOKIE);
+            }
+        }
     }
+}
+
+fn says_cookie(line: &HeaderValue) -> bool {
+    let text = line.to_str().unwrap_or_default();
+    text.split(',').map(str::trim).any(|name| name.eq_ignore_ascii_case("cookie") || name == "*")
 }
 
 fn cookie<'a>(

@@ -25,11 +25,19 @@ pub(crate) fn decode_into<const N: usize>(text: &[u8], out: &mut [u8; N]) -> boo
     }
     let ((groups, rest), (triples, tail)) = (text.as_chunks::<4>(), out.as_chunks_mut::<3>());
     let mut seen = 0;
-    for (group, triple) in groups.iter().zip(triples) {
-        let bits = bits_of(group, &mut seen);
+    for ([a, b, c, d], triple) in groups.iter().zip(triples) {
+        let [a, b, c, d] = [a, b, c, d].map(|character| VALUES[usize::from(*character)]);
+        seen |= a | b | c | d;
+        let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
         *triple = [(bits >> 16) as u8, (bits >> 8) as u8, bits as u8];
     }
-    let bits = bits_of(rest, &mut seen) << (6 * (4 - rest.len()) % 24);
+    let mut bits = 0;
+    for character in rest {
+        let value = VALUES[usize::from(*character)];
+        seen |= value;
+        bits = bits << 6 | u32::from(value);
+    }
+    bits <<= 6 * (4 - rest.len()) % 24;
     for (at, byte) in tail.iter_mut().enumerate() {
         *byte = (bits >> (16 - 8 * at)) as u8;
     }
@@ -37,15 +45,6 @@ pub(crate) fn decode_into<const N: usize>(text: &[u8], out: &mut [u8; N]) -> boo
     let left_over = bits & (0xff_ffff >> (8 * tail.len()));
     let is_canonical = rest.is_empty() || left_over == 0;
     is_canonical && seen & NO_DIGIT == 0
-}
-
-/// Six bits of each character. `seen` gathers every value that came out of the table.
-fn bits_of(characters: &[u8], seen: &mut u8) -> u32 {
-    characters.iter().fold(0, |bits, character| {
-        let value = VALUES[usize::from(*character)];
-        *seen |= value;
-        bits << 6 | u32::from(value & !NO_DIGIT)
-    })
 }
 
 /// Set in the value of what is no digit; no digit's value has it.

@@ -5,10 +5,9 @@ use std::time::Duration;
 use crate::config::{LimitStrategy, SessionConfig};
 use crate::head::{Deployment, Head};
 use crate::id::SessionId;
-use crate::record::{EndReason, Ended, Lineage, Record};
+use crate::record::{EndReason, Ended, Record};
 use crate::roles::Roles;
 use crate::time::Timestamp;
-use crate::verdict::GRACE;
 
 /// The longest that activity goes unrecorded, whatever the idle lifetime: 60 seconds.
 const LONGEST_TOUCH: Duration = Duration::from_secs(60);
@@ -147,12 +146,5 @@ pub fn is_rotation_due(
 ) -> bool {
     let is_old =
         config.rotate_every().is_some_and(|every| now.since(record.lineage.rotated_at) >= every);
-    (is_old || record.lineage.key_id != active_key) && is_settled(&record.lineage, now)
-}
-
-/// Whether no request can still be under way with the token before the current one: it has none,
-/// or the current one was first seen longer ago than the grace. Two rotations within the grace
-/// would refuse that request.
-pub(crate) fn is_settled(lineage: &Lineage, now: Timestamp) -> bool {
-    lineage.generation == 1 || (lineage.is_seen && now.since(lineage.seen_at) > GRACE)
+    (is_old || record.lineage.key_id != active_key) && record.lineage.is_settled(now)
 }

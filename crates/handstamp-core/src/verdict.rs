@@ -207,6 +207,13 @@ impl Lineage {
         }
     }
 
+    /// Whether no request can still be under way with the token before the current one: it has
+    /// none, or the current one was first seen longer ago than the grace. Two rotations within the
+    /// grace would refuse that request.
+    pub(crate) fn is_settled(&self, now: Timestamp) -> bool {
+        self.generation == 1 || (self.is_seen && now.since(self.seen_at) > GRACE)
+    }
+
     /// Moves to the next generation.
     pub(crate) fn rotate(
         &mut self,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fixture::Fixture;
-use super::reference::{ABSOLUTE, IDLE, LIMIT, Reference, Standing};
+use super::reference::Reference;
 use super::sample::{at, subject};
 use crate::config::SessionConfig;
 use crate::id::{SessionId, Subject};
@@ -19,9 +19,29 @@ use crate::time::ManualClock;
 use crate::token::AttemptId;
 use crate::{Session, SessionError, SessionManager, SignIn};
 
+// Lifetimes are in seconds.
+pub(super) const IDLE: u64 = 3900;
+pub(super) const ABSOLUTE: u64 = 36_000;
+pub(super) const LIMIT: usize = 3;
 const KEYS: [&str; 3] = ["cart", "lang", "visits"];
 const ROLES: [&str; 3] = ["admin", "editor", "reader"];
 const STEPS: usize = 60;
+
+/// What holds for all sessions of a subject.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Head {
+    pub(super) epoch: u32,
+    pub(super) is_disabled: bool,
+    pub(super) roles: Option<Vec<&'static str>>,
+}
+
+/// What a session's holder can tell of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    Live,
+    Suspended,
+    Over,
+}
 
 /// Runs `sequences` sequences of 60 random operations, one seed each, from `first` on, and compares
 /// the engine with the reference after every step: the standing of each session, its data, roles

@@ -3,16 +3,7 @@
 
 use std::collections::BTreeMap;
 
-pub(super) const IDLE: u64 = 3900;
-pub(super) const ABSOLUTE: u64 = 36_000;
-pub(super) const LIMIT: usize = 3;
-
-#[derive(Clone, Debug, Default)]
-pub(super) struct Head {
-    pub(super) epoch: u32,
-    pub(super) is_disabled: bool,
-    pub(super) roles: Option<Vec<&'static str>>,
-}
+use super::operations::{ABSOLUTE, Head, IDLE, LIMIT, Standing};
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Session {
@@ -29,13 +20,6 @@ pub(super) struct Session {
     pub(super) generation: usize,
     pub(super) rotated: u64,
     pub(super) attempt: Option<usize>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Standing {
-    Live,
-    Suspended,
-    Over,
 }
 
 #[derive(Debug, Default)]
@@ -60,10 +44,10 @@ impl Reference {
 
     /// Sessions of `subject` that count against its limit: those without a tombstone.
     pub(super) fn counted(&self, subject: usize) -> Vec<usize> {
-        let of = |it: &Session| it.subject == Some(subject) && !it.is_buried;
-        let is_current = |it: &Session| it.epoch == self.heads[subject].epoch;
-        let all = 0..self.sessions.len();
-        all.filter(|n| of(&self.sessions[*n]) && is_current(&self.sessions[*n])).collect()
+        let epoch = self.heads[subject].epoch;
+        let is_theirs = |it: &Session| it.subject == Some(subject) && it.epoch == epoch;
+        let is_counted = |n: &usize| is_theirs(&self.sessions[*n]) && !self.sessions[*n].is_buried;
+        (0..self.sessions.len()).filter(is_counted).collect()
     }
 
     /// A session begins and takes over from `old`; the oldest make room. `None` when disabled.
@@ -81,10 +65,7 @@ impl Reference {
             (new.data, new.flash) = (old.data.clone(), old.flash.clone());
         }
         if let Some(subject) = subject {
-            if self.heads[subject].is_disabled {
-                return None;
-            }
-            new.epoch = self.heads[subject].epoch;
+            new.epoch = (!self.heads[subject].is_disabled).then_some(self.heads[subject].epoch)?;
         }
         old.into_iter().for_each(|old| self.sessions[old].is_buried = true);
         if let Some(subject) = subject {

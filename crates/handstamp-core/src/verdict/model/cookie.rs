@@ -6,7 +6,6 @@
 //! lost, the old cookie is dead by design.
 
 use super::{AGES, Lineage, Model, NOW, STEPS, advance, age, assert_explored, long_ago, older};
-use crate::policy::is_settled;
 use crate::verdict::{CookieVerdict, GRACE, Rotation, judge_cookie};
 
 /// The generation after which nothing rotates: the bound of the exploration.
@@ -37,7 +36,7 @@ fn answer(lineage: &mut Lineage, generation: u32) -> Answer {
     match judge_cookie(lineage, generation, 1, NOW) {
         CookieVerdict::Good { is_first_sight } => {
             // Rotated by age: an hour and a second.
-            let is_due = age(lineage.rotated_at) == AGES[3] && is_settled(lineage, NOW);
+            let is_due = age(lineage.rotated_at) == AGES[3] && lineage.is_settled(NOW);
             if is_first_sight {
                 (lineage.is_seen, lineage.seen_at) = (true, NOW);
             }
