@@ -39,6 +39,26 @@ pub(crate) struct NewSession {
 /// from.
 pub(crate) type Build = Box<dyn FnMut(Option<&Record>) -> Result<NewSession, SessionError> + Send>;
 
+/// The one session that goes on in the new epoch of its subject.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Spared {
+    /// None does.
+    Nobody,
+    /// This one, if it is live.
+    IfLive(SessionId),
+    /// This one, whose act it is: when it has ended meanwhile, the act is refused.
+    Asking(SessionId),
+}
+
+impl Spared {
+    pub(crate) const fn id(self) -> Option<SessionId> {
+        match self {
+            Self::Nobody => None,
+            Self::IfLive(id) | Self::Asking(id) => Some(id),
+        }
+    }
+}
+
 /// What waits to be committed.
 pub(crate) enum Job {
     /// A change of one session.
@@ -50,8 +70,8 @@ pub(crate) enum Job {
         old: Option<(SessionId, Mutation)>,
         reply: Reply,
     },
-    /// A head changes; `spared` is the one session that goes on in the new epoch.
-    Head { change: HeadChange, spared: Option<SessionId>, events: Vec<Event>, reply: Reply },
+    /// A head changes.
+    Head { change: HeadChange, spared: Spared, events: Vec<Event>, reply: Reply },
     /// Events that change nothing.
     Tell { events: Vec<Event>, reply: Reply },
 }
@@ -74,7 +94,7 @@ impl Job {
             Self::Begin { victims, old, .. } => {
                 victims.iter().chain(old).map(|(id, _)| *id).collect()
             }
-            Self::Head { spared, .. } => spared.iter().copied().collect(),
+            Self::Head { spared, .. } => spared.id().into_iter().collect(),
             Self::Tell { .. } => Vec::new(),
         }
     }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, oneshot};
 
 pub(crate) use draft::{Draft, Mutation, Step, blank_event, event_of};
-pub(crate) use job::{Answer, Build, Committed, Job, NewSession, Reply};
+pub(crate) use job::{Answer, Build, Committed, Job, NewSession, Reply, Spared};
 
 use crate::cache::Cache;
 use crate::chain::Sealer;

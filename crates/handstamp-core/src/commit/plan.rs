@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Waiting;
 use super::draft::{Draft, Mutation, Step};
-use super::job::{Job, Reply};
+use super::job::{Job, Reply, Spared};
 use crate::data::DataError;
 use crate::error::SessionError;
 use crate::head::Head;
@@ -202,24 +202,38 @@ impl<'a> Plan<'a> {
         self.begins.push(Beginning { change, events: new.events, after, waiting });
     }
 
-    fn add_head(&mut self, mut waiting: Waiting) {
+    fn add_head(&mut self, waiting: Waiting) {
         if self.is_tied(&waiting.job) {
             return self.deferred.push(waiting);
         }
-        let Job::Head { change, spared, events, .. } = &mut waiting.job else { return };
-        let spared = spared
-            .filter(|id| self.works.get(id).is_some_and(|work| work.draft.require_live().is_ok()));
-        let Some(id) = spared else {
-            let (change, events) = (change.clone(), events.clone());
-            return self.heads.push((change, events, waiting));
-        };
-        if let Some(work) = self.works.get_mut(&id) {
-            work.head = Some(change.clone());
-            work.draft.events.extend(events.iter().cloned());
-            work.is_changed = true;
-            work.waiters.push(waiting);
-            self.list(id);
+        let Job::Head { spared, .. } = &waiting.job else { return };
+        let work = spared.id().and_then(|id| self.works.get(&id));
+        match (*spared, work.map(|work| work.draft.require_live())) {
+            (Spared::IfLive(id) | Spared::Asking(id), Some(Ok(()))) => self.spare(id, waiting),
+            // Whether it has ended is not decided before the batch is.
+            (_, Some(Err(_))) if work.is_some_and(|work| work.is_changed) => {
+                self.deferred.push(waiting);
+            }
+            (Spared::Asking(_), Some(Err(error))) => waiting.job.fail(error),
+            (Spared::Asking(_), None) => waiting.job.fail(SessionError::NotFound),
+            _ => self.spare_nobody(waiting),
         }
+    }
+
+    /// One group for the head and the session that goes on under it.
+    fn spare(&mut self, id: SessionId, waiting: Waiting) {
+        let Job::Head { change, events, .. } = &waiting.job else { return };
+        let Some(work) = self.works.get_mut(&id) else { return };
+        work.head = Some(change.clone());
+        work.draft.events.extend(events.iter().cloned());
+        work.is_changed = true;
+        work.waiters.push(waiting);
+        self.list(id);
+    }
+
+    fn spare_nobody(&mut self, waiting: Waiting) {
+        let Job::Head { change, events, .. } = &waiting.job else { return };
+        self.heads.push((change.clone(), events.clone(), waiting));
     }
 
     /// The groups, with whoever waits for each, and those who wait for nothing to be stored.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::Engine;
-use crate::commit::{Job, blank_event};
+use crate::commit::{Job, Spared, blank_event};
 use crate::error::SessionError;
 use crate::event::{Action, Event};
 use crate::head::Head;
@@ -21,7 +21,7 @@ impl Engine {
     pub(crate) async fn end_all(
         self: &Arc<Self>,
         subject: &Subject,
-        spared: Option<SessionId>,
+        spared: Spared,
         reason: EndReason,
         by: Option<Arc<str>>,
     ) -> Result<u32, SessionError> {
@@ -30,7 +30,7 @@ impl Engine {
         let mut event = self.tell_of(subject, Action::SubjectEnded, by)?;
         event.details.insert("reason".into(), reason.as_str().into());
         self.change_head(change, spared, vec![event]).await?;
-        Ok(self.bury(subject, spared).await)
+        Ok(self.bury(subject, spared.id()).await)
     }
 
     /// Disables a subject: ends all its sessions and refuses new ones.
@@ -43,7 +43,7 @@ impl Engine {
         change.bump_epoch = Some(self.moved(EndReason::Disabled, by.clone()));
         change.disabled = Some(true);
         let event = self.tell_of(subject, Action::SubjectDisabled, by)?;
-        self.change_head(change, None, vec![event]).await?;
+        self.change_head(change, Spared::Nobody, vec![event]).await?;
         Ok(self.bury(subject, None).await)
     }
 
@@ -56,7 +56,7 @@ impl Engine {
         let mut change = HeadChange::of(HeadTarget::Subject(subject.clone()));
         change.disabled = Some(false);
         let event = self.tell_of(subject, Action::SubjectEnabled, by)?;
-        self.change_head(change, None, vec![event]).await.map(drop)
+        self.change_head(change, Spared::Nobody, vec![event]).await.map(drop)
     }
 
     /// Narrows the roles of every session of a subject, or takes the narrowing away.
@@ -71,7 +71,7 @@ impl Engine {
         event.details.insert("roles".into(), told.into());
         let mut change = HeadChange::of(HeadTarget::Subject(subject.clone()));
         change.roles = Some(roles);
-        self.change_head(change, None, vec![event]).await.map(drop)
+        self.change_head(change, Spared::Nobody, vec![event]).await.map(drop)
     }
 
     /// Ends every session of the deployment.
@@ -84,7 +84,7 @@ impl Engine {
         let (action, now) = (Action::DeploymentEnded, self.now());
         let mut event = blank_event(action, &Client::default(), now, &*self.rng)?;
         event.actor = by;
-        self.change_head(change, None, vec![event]).await.map(drop)
+        self.change_head(change, Spared::Nobody, vec![event]).await.map(drop)
     }
 
     fn moved(&self, reason: EndReason, by: Option<Arc<str>>) -> Ended {
@@ -105,7 +105,7 @@ impl Engine {
     async fn change_head(
         &self,
         change: HeadChange,
-        spared: Option<SessionId>,
+        spared: Spared,
         events: Vec<Event>,
     ) -> Result<Option<Arc<Head>>, SessionError> {
         let job = |reply| Job::Head { change, spared, events, reply };

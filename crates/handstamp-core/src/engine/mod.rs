@@ -124,9 +124,16 @@ impl Engine {
     }
 
     /// The latest of a session: from the cache where that is the truth, else from the store.
+    ///
+    /// A cache may only say yes: where it says that the head forbids the session, its record may
+    /// be the one from before an end-all that spared it, and the head already the one from after.
     pub(crate) async fn fetch(&self, id: SessionId) -> Result<Option<Arc<Cached>>, SessionError> {
+        let is_final = |cached: &Arc<Cached>| {
+            let standing = self.standing(cached);
+            !matches!(standing, Standing::Over { is_written: false, .. })
+        };
         if !self.store.capabilities().is_shared
-            && let Some(cached) = self.cache.get(&id)
+            && let Some(cached) = self.cache.get(&id).filter(is_final)
         {
             return Ok(Some(cached));
         }

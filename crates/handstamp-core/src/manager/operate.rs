@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::SessionManager;
+use crate::commit::Spared;
 use crate::error::SessionError;
 use crate::id::{SessionId, Subject};
 use crate::policy::Standing;
@@ -63,7 +64,8 @@ impl SessionManager {
         reason: EndReason,
         by: Option<&str>,
     ) -> Result<u32, SessionError> {
-        self.engine.end_all(subject, except, reason, by.map(Arc::from)).await
+        let spared = except.map_or(Spared::Nobody, Spared::IfLive);
+        self.engine.end_all(subject, spared, reason, by.map(Arc::from)).await
     }
 
     /// Disables a subject: all its sessions end, and none begins until it is enabled. Answers how

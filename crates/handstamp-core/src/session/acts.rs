@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Session;
 use super::finish::CookieAction;
 use super::state::Base;
+use crate::commit::Spared;
 use crate::delta::Delta;
 use crate::engine::Begin;
 use crate::error::SessionError;
@@ -153,15 +154,16 @@ impl Session {
     /// how many there were.
     ///
     /// # Errors
-    /// [`SessionError::Unauthenticated`] for a session without a subject;
-    /// [`SessionError::Unavailable`] when the store is out of reach.
+    /// [`SessionError::Unauthenticated`] for a session without a subject; [`SessionError::Ended`],
+    /// [`SessionError::Expired`] or [`SessionError::Suspended`] when this one is over meanwhile, and
+    /// then nobody's ends; [`SessionError::Unavailable`] when the store is out of reach.
     pub async fn end_others(&self) -> Result<u32, SessionError> {
         let subject = self.user_id().ok_or(SessionError::Unauthenticated)?;
         let id = self.id().ok_or(SessionError::Unauthenticated)?;
         self.detached(move |session| async move {
-            let by = Some(subject.as_str().into());
+            let (spared, by) = (Spared::Asking(id), Some(subject.as_str().into()));
             let engine = session.engine();
-            let count = engine.end_all(&subject, Some(id), EndReason::LogoutAll, by).await?;
+            let count = engine.end_all(&subject, spared, EndReason::LogoutAll, by).await?;
             if let Some((id, delta)) = session.take_for_act() {
                 session.go_on_with(engine.regenerate(id, delta).await?);
             }

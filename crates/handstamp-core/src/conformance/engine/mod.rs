@@ -4,9 +4,11 @@
 pub mod answers;
 pub mod concurrency;
 pub mod cookies;
+pub mod heads;
 pub mod races;
 pub mod refreshes;
 mod schedule;
+pub mod sign_ins;
 mod stage;
 
 use std::future::Future;
@@ -86,6 +88,30 @@ macro_rules! engine_suite {
             where_nobody_can_tell_the_answer_is_unknown
             a_store_out_of_reach_makes_nobody_anonymous
             a_corrupt_record_costs_one_session
+        } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, sign_ins {
+            data_goes_over_by_the_merge_rule
+            changes_not_committed_yet_go_over_too
+            csrf_tokens_do_not_cross_a_sign_in
+            nothing_crosses_from_one_user_to_another
+            a_request_with_a_replaced_cookie_stores_nothing_and_sets_no_cookie
+            a_sign_in_refused_by_the_limit_changes_nothing
+            a_sign_in_of_a_disabled_subject_changes_nothing
+            signing_in_again_without_a_new_session_kills_the_old_token
+            a_dropped_sign_in_completes
+            a_dropped_sign_out_completes
+            two_first_commits_of_one_visitor_begin_one_session
+            a_first_commit_beside_a_sign_in_leaves_them_signed_in
+            the_session_before_is_dead_when_the_sign_in_is_answered
+        } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, heads {
+            the_others_are_dead_before_their_tombstones_are_written
+            the_spared_session_is_good_all_the_time
+            ending_the_others_from_an_ended_session_ends_nobody
+            disabling_ends_all_and_enabling_revives_nothing
+            a_role_taken_away_is_gone_at_the_next_check
+            a_suspended_session_is_refused_until_it_is_resumed
+            ending_everybody_ends_all_and_bars_nobody
         } }
         $crate::engine_suite! { @tests $make, play, races {
             a_save_in_flight_never_undoes_a_logout
