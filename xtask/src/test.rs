@@ -23,10 +23,8 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Answer {
     let chromium = prepare::all_tests()?;
     let binary = build()?;
-    let mut rows = vec![
-        ("Rust", rust(options)?),
-        ("browser", browser(options, &chromium, binary.as_deref())?),
-    ];
+    let mut rows =
+        vec![("Rust", rust(options)?), ("browser", browser(options, &chromium, &binary)?)];
     if options.long {
         rows.push(("beside SQLx", shell::step("beside SQLx", beside::run)));
     }
@@ -34,15 +32,19 @@ pub(crate) fn run(options: &Options) -> Answer {
     if all.total() == 0 { Err("no test has such a name".into()) } else { Ok(all) }
 }
 
-/// Builds every test, and with them the `handstamp` binary; answers where it is.
-fn build() -> Result<Option<PathBuf>, String> {
-    eprintln!("Building the tests");
-    let messages = shell::read(cargo_test().args([
-        "--no-run",
+/// Builds the `handstamp` program, which browser tests start; answers where it is.
+fn build() -> Result<PathBuf, String> {
+    eprintln!("Building the program");
+    let messages = shell::read(shell::cargo().args([
+        "build",
+        "--package",
+        "handstamp-cli",
+        "--all-features",
         "--message-format",
         "json-render-diagnostics",
     ]))?;
-    Ok(messages.lines().find_map(handstamp_binary))
+    let built = messages.lines().find_map(handstamp_binary);
+    built.ok_or_else(|| "cargo built no program called handstamp".into())
 }
 
 /// All Rust tests of the workspace, those in documentation included.
@@ -69,16 +71,14 @@ fn rust(options: &Options) -> Answer {
 }
 
 /// The tests of `e2e/`, one file after another: each starts browsers of its own.
-fn browser(options: &Options, chromium: &Path, binary: Option<&Path>) -> Answer {
+fn browser(options: &Options, chromium: &Path, binary: &Path) -> Answer {
     let mut command = shell::command("node");
     command
         .args(["--test", "--test-reporter=spec", "--test-concurrency=1"])
         .args(options.filter.iter().map(|part| format!("--test-name-pattern={part}")))
         .args(browser_test_files()?)
-        .env("CHROMIUM", chromium);
-    if let Some(binary) = binary {
-        command.env("HANDSTAMP_BIN", binary);
-    }
+        .env("CHROMIUM", chromium)
+        .env("HANDSTAMP_BIN", binary);
     counted(&mut command, options, Tally::see_node)
 }
 
