@@ -54,7 +54,7 @@ fn paragraphs(lines: &[&str]) -> String {
     text.trim().to_owned()
 }
 
-/// Without links into the documentation of the code: [`a`](b) and [`a`] become `a`.
+/// Without links into the documentation of the code: only what stands between the backticks stays.
 pub(super) fn plain(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
