@@ -1,0 +1,1 @@
+//! The wire of Handstamp: types, paths and error codes. serde only.
