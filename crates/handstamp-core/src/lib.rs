@@ -20,6 +20,7 @@ pub mod event;
 pub mod head;
 pub mod id;
 pub mod key;
+pub mod ledger;
 mod manager;
 pub mod policy;
 pub mod random;

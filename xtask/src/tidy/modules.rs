@@ -16,7 +16,7 @@ const ROWS: &[&[&str]] = &[
     &["cache", "watch"],
     &["testing"],
     &["delta", "sign_in"],
-    &["error"],
+    &["error", "ledger"],
     &["store"],
     &["chain"],
     &["event"],

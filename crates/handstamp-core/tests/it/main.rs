@@ -4,6 +4,7 @@
 
 mod answers;
 mod gate_store;
+mod memory_ledger;
 mod memory_store;
 mod model;
 mod regressions;
