@@ -24,7 +24,7 @@ mod guard;
 mod layer;
 mod negotiate;
 mod options;
-mod problem;
+pub mod problem;
 mod rejection;
 mod return_to;
 mod session;

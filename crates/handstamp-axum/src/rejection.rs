@@ -132,7 +132,7 @@ impl SessionRejection {
         self.log();
         match self.redirect() {
             Some(to) => see_other(to),
-            None => self.problem().into_response(),
+            None => self.problem().respond(),
         }
     }
 
@@ -143,7 +143,8 @@ impl SessionRejection {
         }
     }
 
-    fn problem(&self) -> Problem {
+    /// The problem that programs are told.
+    pub fn problem(&self) -> Problem {
         let problem = Problem::new(self.status(), self.code(), self.detail());
         match self {
             Self::Session(error) | Self::SignIn { error, .. } => members(problem, error),

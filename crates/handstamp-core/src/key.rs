@@ -66,6 +66,13 @@ impl RootKey {
         self.state
     }
 
+    /// A key of 256 bits for a purpose of the application's own, under its `label`: for sealing
+    /// what lies in a store, so that it again takes both. The same ring and label give the same
+    /// key; no label gives one that Handstamp uses itself.
+    pub fn derive(&self, label: &str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(derive(&self.secret, format!("handstamp for {label}").as_bytes()))
+    }
+
     pub(crate) const fn check_key(&self) -> &[u8; 32] {
         &self.check
     }

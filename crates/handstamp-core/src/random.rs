@@ -23,7 +23,7 @@ impl<R: Rng + ?Sized> Rng for Arc<R> {
 pub struct RandomError;
 
 /// `N` random bytes.
-pub(crate) fn random<const N: usize>(rng: &dyn Rng) -> Result<[u8; N], RandomError> {
+pub fn random<const N: usize>(rng: &dyn Rng) -> Result<[u8; N], RandomError> {
     let mut out = [0; N];
     rng.fill(&mut out)?;
     Ok(out)
