@@ -1,22 +1,37 @@
-//! The store contract: its clauses, each with the function of the suite that tests it.
+//! The contracts: their clauses, each with the function of the suite that tests it.
 
 use super::items::plain;
 use super::{columns, head, row, source};
 use crate::tidy::roster::{clause_functions, is_conformance};
 use crate::tidy::tree::Tree;
 
-const SOURCE: &str = "crates/handstamp-core/src/store/mod.rs";
+const STORE: &str = "crates/handstamp-core/src/store/mod.rs";
+const LEDGER: &str = "crates/handstamp-core/src/ledger/mod.rs";
 
-const ABOUT: &str = "
+const ABOUT_STORE: &str = "
 What the engine asks of whatever keeps its records. *Live* means: not a tombstone. A store runs the
 whole suite with one line, `handstamp_core::conformance_suite!(…)` (feature `conformance`), and gets
 one test for each clause, of the name in the last column.
 ";
 
-pub(super) fn page(tree: &Tree) -> Result<String, String> {
-    let text = source(tree, SOURCE)?;
-    let mut page = head("The store contract", SOURCE) + ABOUT;
-    for line in parts(text) {
+const ABOUT_LEDGER: &str = "
+What a service asks of whatever keeps its own documents beside sessions. A ledger runs the whole
+suite with one line, `handstamp_core::ledger_suite!(…)` (feature `conformance`), and gets one test
+for each clause, of the name in the last column.
+";
+
+/// The page of the store contract.
+pub(super) fn store(tree: &Tree) -> Result<String, String> {
+    page(tree, STORE, head("The store contract", STORE) + ABOUT_STORE)
+}
+
+/// The page of the ledger's contract.
+pub(super) fn ledger(tree: &Tree) -> Result<String, String> {
+    page(tree, LEDGER, head("The ledger's contract", LEDGER) + ABOUT_LEDGER)
+}
+
+fn page(tree: &Tree, path: &str, mut page: String) -> Result<String, String> {
+    for line in parts(source(tree, path)?) {
         match line {
             Part::Heading(title) => {
                 page.push_str(&format!("\n## {title}\n"));
@@ -24,7 +39,7 @@ pub(super) fn page(tree: &Tree) -> Result<String, String> {
             }
             Part::Clause { number, says } => {
                 let test = test_of(tree, &number)
-                    .ok_or_else(|| format!("{SOURCE}: clause {number} has no function"))?;
+                    .ok_or_else(|| format!("{path}: clause {number} has no function"))?;
                 page.push_str(&row(&[&number, &plain(&says), &format!("`{test}`")]));
             }
         }
@@ -75,8 +90,8 @@ mod tests {
     #[test]
     fn a_clause_goes_on_over_its_lines_and_names_its_test() {
         let suite = "crates/handstamp-core/src/conformance/a.rs";
-        let tree = Tree::of(&[(SOURCE, TEXT), (suite, "pub async fn c01_load_answers() {}")]);
-        let page = page(&tree).unwrap();
+        let tree = Tree::of(&[(STORE, TEXT), (suite, "pub async fn c01_load_answers() {}")]);
+        let page = store(&tree).unwrap();
         assert!(page.contains("## Loading"));
         assert!(page.contains("| C01 | `load` answers with `Found` \\| nothing."), "{page}");
         assert!(page.contains("| `c01_load_answers` |"));
@@ -84,6 +99,6 @@ mod tests {
 
     #[test]
     fn a_clause_without_a_function_makes_no_page() {
-        assert!(page(&Tree::of(&[(SOURCE, TEXT)])).is_err());
+        assert!(store(&Tree::of(&[(STORE, TEXT)])).is_err());
     }
 }

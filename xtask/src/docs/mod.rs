@@ -24,8 +24,9 @@ pub(crate) struct Page {
 }
 
 /// All pages.
-pub(crate) const PAGES: [Page; 4] = [
-    Page { path: "docs/reference/contract.md", make: contract::page },
+pub(crate) const PAGES: [Page; 5] = [
+    Page { path: "docs/reference/contract.md", make: contract::store },
+    Page { path: "docs/reference/ledger.md", make: contract::ledger },
     Page { path: "docs/reference/settings.md", make: settings::page },
     Page { path: "docs/reference/errors.md", make: errors::page },
     Page { path: "docs/reference/events.md", make: events::page },

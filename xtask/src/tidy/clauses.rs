@@ -1,28 +1,31 @@
-//! Every clause of the store contract has exactly one conformance function of its number.
+//! Every clause of a contract has exactly one conformance function of its number.
 
 use std::collections::BTreeMap;
 
 use super::Finding;
-use super::roster::{clause_functions, is_conformance};
+use super::roster::{LETTERS, clause_functions, is_conformance};
 use super::tree::{Tree, lines};
 
-const CONTRACT: &str = "crates/handstamp-core/src/store/mod.rs";
+/// The files whose traits are contracts.
+const CONTRACTS: [&str; 2] =
+    ["crates/handstamp-core/src/store/mod.rs", "crates/handstamp-core/src/ledger/mod.rs"];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let clauses: Vec<_> = tree.text(CONTRACT).into_iter().flat_map(clauses).collect();
+    let there = CONTRACTS.iter().filter_map(|path| Some((*path, tree.text(path)?)));
+    let clauses: Vec<_> = there.flat_map(|(path, text)| clauses(path, text)).collect();
     let functions = functions(tree);
     let mut findings = Vec::new();
-    for (line, clause) in &clauses {
-        let count = functions.get(*clause).map_or(0, Vec::len);
+    for Clause { path, line, number } in &clauses {
+        let count = functions.get(*number).map_or(0, Vec::len);
         if count != 1 {
-            let message = format!("clause {clause} has {count} conformance functions, not one");
-            findings.push(Finding::new(CONTRACT, *line, message));
+            let message = format!("clause {number} has {count} conformance functions, not one");
+            findings.push(Finding::new(*path, *line, message));
         }
-        if clauses.iter().filter(|(_, other)| other == clause).count() > 1 {
-            findings.push(Finding::new(CONTRACT, *line, format!("clause {clause} stands twice")));
+        if clauses.iter().filter(|other| other.number == *number).count() > 1 {
+            findings.push(Finding::new(*path, *line, format!("clause {number} stands twice")));
         }
     }
-    let known = |clause: &str| clauses.iter().any(|(_, known)| *known == clause);
+    let known = |number: &str| clauses.iter().any(|known| known.number == number);
     findings.extend(
         functions
             .iter()
@@ -46,12 +49,19 @@ fn functions(tree: &Tree) -> BTreeMap<String, Vec<(String, usize)>> {
     functions
 }
 
+/// Where a clause stands.
+struct Clause<'a> {
+    path: &'a str,
+    line: usize,
+    number: &'a str,
+}
+
 /// Lines such as `/// - **C07** An insert …`.
-fn clauses(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    lines(text).filter_map(|(line, text)| {
-        let clause = text.trim().strip_prefix("/// - **")?.split("**").next()?;
-        let is_clause = clause.strip_prefix('C')?.parse::<u8>().is_ok();
-        is_clause.then_some((line, clause))
+fn clauses<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = Clause<'a>> {
+    lines(text).filter_map(move |(line, text)| {
+        let number = text.trim().strip_prefix("/// - **")?.split("**").next()?;
+        let is_clause = number.strip_prefix(LETTERS)?.parse::<u8>().is_ok();
+        is_clause.then_some(Clause { path, line, number })
     })
 }
 
@@ -64,7 +74,7 @@ mod tests {
         let contract = "/// - **C01** load\n/// - **C02** commit\n/// - **C03** touch\n";
         let suite = "pub fn c01_loads() {}\nfn c02_a() {}\nfn c02_b() {}\nfn c09_none() {}\n";
         let path = "crates/handstamp-core/src/conformance.rs";
-        let findings = check(&Tree::of(&[(CONTRACT, contract), (path, suite)]));
+        let findings = check(&Tree::of(&[(CONTRACTS[0], contract), (path, suite)]));
         let told: Vec<_> = findings.iter().map(|it| (it.line, it.message.as_str())).collect();
         assert_eq!(
             told,
@@ -79,7 +89,7 @@ mod tests {
     #[test]
     fn a_clause_that_stands_twice_is_found() {
         let contract = "/// - **C01** load\n/// - **C01** commit\n";
-        let findings = check(&Tree::of(&[(CONTRACT, contract)]));
+        let findings = check(&Tree::of(&[(CONTRACTS[0], contract)]));
         assert_eq!(findings.iter().filter(|it| it.message.contains("twice")).count(), 2);
     }
 }

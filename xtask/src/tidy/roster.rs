@@ -41,11 +41,15 @@ pub(crate) fn is_conformance(path: &str) -> bool {
     path.starts_with("crates/handstamp-core/src/conformance") && path.ends_with(".rs")
 }
 
+/// The letters that clauses are numbered under: C of the store contract, L of the ledger's.
+pub(crate) const LETTERS: [char; 2] = ['C', 'L'];
+
 /// The functions of the conformance suite that carry the number of a clause, with their lines.
 pub(crate) fn clause_functions(text: &str) -> impl Iterator<Item = (usize, &str)> {
     lines(text).filter_map(|(line, text)| {
         let name = function_name(code(text))?;
-        let (number, _) = name.strip_prefix('c')?.split_once('_')?;
+        let (clause, _) = name.split_once('_')?;
+        let number = clause.strip_prefix(LETTERS.map(|letter| letter.to_ascii_lowercase()))?;
         let is_clause = number.len() == 2 && number.chars().all(|c| c.is_ascii_digit());
         is_clause.then_some((line, name))
     })
@@ -145,7 +149,9 @@ mod tests {
 
     #[test]
     fn clause_functions_carry_a_number_of_two_digits() {
-        let text = "pub fn c01_a() {}\nfn c2_b() {}\nasync fn c37_d() {}\nfn count_e() {}";
-        assert_eq!(clause_functions(text).collect::<Vec<_>>(), [(1, "c01_a"), (3, "c37_d")]);
+        let text =
+            "pub fn c01_a() {}\nfn c2_b() {}\nasync fn c37_d() {}\nfn l02_e() {}\nfn count_e() {}";
+        let functions: Vec<_> = clause_functions(text).collect();
+        assert_eq!(functions, [(1, "c01_a"), (3, "c37_d"), (4, "l02_e")]);
     }
 }
