@@ -1,4 +1,4 @@
-//! The embedded session store of Handstamp, on SQLite.
+//! The embedded session store of Handstamp, on SQLite, and the ledger of a service beside it.
 //!
 //! One file, one process: [`SqliteStore::open`] locks it, and a second opener is told so. One
 //! thread writes: it takes what is waiting, applies it in one transaction, and answers after the
@@ -25,6 +25,7 @@ mod events;
 mod fault;
 mod files;
 mod heads;
+mod ledger;
 mod list;
 mod load;
 mod lock;

@@ -5,9 +5,12 @@ use handstamp_core::head::Deployment;
 use handstamp_core::id::PartitionKey;
 use handstamp_core::store::Meta;
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::fault::Fault;
+
+/// The row of `meta` that holds [`State::ledger`].
+const LEDGER: &str = "ledger_version";
 
 /// Where things stand after the last commit.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct State {
     pub(crate) change: i64,
     /// How many lines the change log keeps.
     pub(crate) keep_changes: i64,
+    /// The version that the ledger gave last.
+    pub(crate) ledger: i64,
 }
 
 /// The end of a chain.
@@ -48,7 +53,8 @@ impl State {
             connection
                 .query_row("SELECT coalesce(max(number), 0) FROM changes", [], |row| row.get(0))?;
         let deployment = deployment(connection)?;
-        Ok(Self { deployment, tip: tip(connection, writer)?, change, keep_changes })
+        let (tip, ledger) = (tip(connection, writer)?, value(connection, LEDGER)?);
+        Ok(Self { deployment, tip, change, keep_changes, ledger })
     }
 
     /// Reads it again, after a commit of which nobody knows what came.
@@ -68,6 +74,18 @@ pub(crate) fn meta(connection: &Connection) -> Result<Meta, Fault> {
 pub(crate) fn deployment(connection: &Connection) -> Result<Deployment, Fault> {
     let json: String = value(connection, "deployment")?;
     serde_json::from_str(&json).map_err(|_| Fault::Stored("head of the deployment"))
+}
+
+/// Takes the next version of the ledger.
+pub(crate) fn next_ledger_version(
+    connection: &Connection,
+    state: &mut State,
+) -> Result<i64, Fault> {
+    state.ledger += 1;
+    connection
+        .prepare_cached("UPDATE meta SET value = ?1 WHERE name = ?2")?
+        .execute(params![state.ledger, LEDGER])?;
+    Ok(state.ledger)
 }
 
 /// Stores the deployment's head.

@@ -78,7 +78,13 @@ impl SqliteStore {
         Cursors::new(&meta.partition_key, list)
     }
 
-    fn read<'a, T: Send + 'static>(
+    /// The way to the thread that writes.
+    pub(crate) const fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// Has a thread that reads do `read`.
+    pub(crate) fn read<'a, T: Send + 'static>(
         &'a self,
         read: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> BoxFuture<'a, Result<T, StoreError>> {

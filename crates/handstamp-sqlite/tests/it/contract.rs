@@ -1,9 +1,9 @@
-//! The store contract, every clause of it.
+//! The contracts of store and ledger, every clause of them.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use handstamp_core::conformance::Fixture;
+use handstamp_core::conformance::{Books, Fixture, LedgerFixture};
 use handstamp_core::id::{PartitionKey, SessionId};
 use handstamp_core::record::Record;
 use handstamp_core::store::{BoxFuture, SessionStore};
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 struct Folders(Mutex<Vec<(PartitionKey, TempDir)>>);
 
 impl Folders {
-    async fn make(&self, change: fn(Builder) -> Builder) -> Arc<dyn SessionStore> {
+    async fn make(&self, change: fn(Builder) -> Builder) -> Arc<SqliteStore> {
         let folder = tempfile::tempdir().unwrap();
         let builder = SqliteStore::builder(folder.path().join("sessions.db"));
         let store = change(builder).open().await.unwrap();
@@ -32,7 +32,7 @@ impl Folders {
 
 impl Fixture for Folders {
     fn open(&self) -> BoxFuture<'_, Arc<dyn SessionStore>> {
-        Box::pin(self.make(|builder| builder))
+        Box::pin(async { self.make(|builder| builder).await as _ })
     }
 
     fn reopen(&self, store: Arc<dyn SessionStore>) -> BoxFuture<'_, Option<Arc<dyn SessionStore>>> {
@@ -53,7 +53,7 @@ impl Fixture for Folders {
     }
 
     fn open_with_short_log(&self) -> BoxFuture<'_, Option<Arc<dyn SessionStore>>> {
-        Box::pin(async { Some(self.make(|builder| builder.keep_changes(20)).await) })
+        Box::pin(async { Some(self.make(|builder| builder.keep_changes(20)).await as _) })
     }
 
     fn spoil(&self, record: &mut Record) -> bool {
@@ -62,4 +62,23 @@ impl Fixture for Folders {
     }
 }
 
+impl LedgerFixture for Folders {
+    fn open(&self) -> BoxFuture<'_, Books> {
+        Box::pin(async {
+            let store = self.make(|builder| builder).await;
+            Books { ledger: Arc::clone(&store) as _, store }
+        })
+    }
+
+    fn reopen(&self, books: Books) -> BoxFuture<'_, Option<Books>> {
+        let path = self.path(&books.store);
+        drop(books);
+        Box::pin(async {
+            let store = Arc::new(SqliteStore::open(path).await.unwrap());
+            Some(Books { ledger: Arc::clone(&store) as _, store })
+        })
+    }
+}
+
 handstamp_core::conformance_suite!(Folders::default);
+handstamp_core::ledger_suite!(Folders::default);
