@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use handstamp_core::text::plain;
 use http::HeaderValue;
 
 /// The longest user agent that is kept, in bytes.
@@ -16,18 +17,7 @@ const MAX_USER_AGENT: usize = 512;
 pub(crate) fn user_agent(header: &HeaderValue) -> Option<Arc<str>> {
     let bytes = header.as_bytes();
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(2 * MAX_USER_AGENT)]);
-    let mut clean: String = text.chars().filter(|c| is_plain(*c)).collect();
-    clean.truncate(clean.floor_char_boundary(MAX_USER_AGENT));
-    let clean = clean.trim();
-    (!clean.is_empty()).then(|| clean.into())
-}
-
-/// Whether `c` cannot break a line, start an escape sequence or turn the direction of text.
-fn is_plain(c: char) -> bool {
-    let breaks = matches!(c, '\u{2028}' | '\u{2029}' | '\u{fffd}' | '\u{feff}');
-    let turns =
-        matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !c.is_control() && !breaks && !turns
+    plain(&text, MAX_USER_AGENT).map(Arc::from)
 }
 
 #[cfg(test)]

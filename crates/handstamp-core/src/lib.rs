@@ -31,6 +31,7 @@ pub mod sign_in;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod text;
 pub mod time;
 pub mod token;
 mod touch;

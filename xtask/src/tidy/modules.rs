@@ -26,7 +26,7 @@ const ROWS: &[&[&str]] = &[
     &["record"],
     &["key", "data", "roles"],
     &["id"],
-    &["encoding", "random", "time"],
+    &["encoding", "random", "text", "time"],
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
