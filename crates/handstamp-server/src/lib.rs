@@ -1,1 +1,4 @@
 //! The session service of Handstamp as a library.
+
+pub mod client;
+pub mod geo;
