@@ -39,7 +39,7 @@ async fn begin_one(manager: &SessionManager, number: u64) -> Result<Cookie, Faul
             "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into(),
         ),
         device: Some("Firefox on Linux".into()),
-        location: None,
+        ..Client::default()
     };
     let sign_in = SignIn::new(format!("user-{number}"))?.name("Ada Lovelace").client(client);
     let begun = manager.begin(sign_in).await?;

@@ -14,8 +14,9 @@ use quick_cache::sync::Cache as Quick;
 use crate::head::{Deployment, Head};
 use crate::id::{IdBuildHasher, SessionId, Subject};
 use crate::key::KeyRing;
-use crate::policy::LastSeen;
+use crate::policy::{self, LastSeen};
 use crate::record::Record;
+use crate::roles::Roles;
 use crate::time::Timestamp;
 use crate::token::Token;
 
@@ -145,6 +146,11 @@ impl Cached {
         self.head.as_ref().map(|cell| cell.get())
     }
 
+    /// The roles that the session has now.
+    pub(crate) fn roles(&self) -> Roles {
+        self.with_head(|head| policy::effective_roles(&self.record, head))
+    }
+
     /// Looks at the head, if there is one.
     pub(crate) fn with_head<T>(&self, look: impl FnOnce(Option<&Head>) -> T) -> T {
         match &self.head {
@@ -169,14 +175,17 @@ fn weight(record: &Record) -> u64 {
     let texts = [
         &client.user_agent,
         &client.device,
+        &client.fingerprint,
         &profile.name,
         &profile.email,
         &profile.phone,
         &profile.claims,
         &record.label,
+        &record.client_id,
     ];
     let texts: usize = texts.into_iter().flatten().map(|text| text.len() + 16).sum();
-    let names = record.roles.iter().chain(record.amr.iter().map(|name| &**name));
+    let names = record.roles.iter();
+    let names = names.chain(record.amr.iter().chain(&record.audience).map(|name| &**name));
     let names: usize = names.map(|name| name.len() + 32).sum();
     let place = if client.location.is_some() { 256 } else { 0 };
     let flash: usize = record.flash.iter().map(|flash| flash.value.len() + 64).sum();

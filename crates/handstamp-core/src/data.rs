@@ -146,6 +146,11 @@ pub(crate) fn encode<T: Serialize + ?Sized>(key: &str, value: &T) -> Result<Json
         .map_err(|error| DataError::Encode { key: key.into(), source: error.into() })
 }
 
+/// A key that something may be stored under.
+pub(crate) fn checked_key(key: &str) -> Result<Arc<str>, DataError> {
+    if (1..=255).contains(&key.len()) { Ok(key.into()) } else { Err(DataError::Key) }
+}
+
 /// Reads the JSON text under `key`.
 pub(crate) fn decode<T: DeserializeOwned>(key: &str, json: &str) -> Result<T, DataError> {
     serde_json::from_str(json)

@@ -45,7 +45,21 @@ impl Content {
     }
 
     pub(crate) fn put_into(self, record: &mut Record) {
-        (record.data, record.flash, record.csrf_seed) = (self.data, self.flash, self.csrf_seed);
+        record.csrf_seed = self.csrf_seed;
+        self.put_values_into(record);
+    }
+
+    /// Puts into a record what may cross from one session to another.
+    pub(crate) fn put_values_into(self, record: &mut Record) {
+        (record.data, record.flash) = (self.data, self.flash);
+    }
+
+    /// The same with `values` put in, each in the place of what is under its key.
+    pub(crate) fn with(mut self, values: &Data, sizes: Sizes) -> Result<Self, DataError> {
+        for (key, value) in values.iter() {
+            self.put(key, Some(Arc::clone(value)), sizes)?;
+        }
+        Ok(self)
     }
 
     fn weight(&self) -> usize {

@@ -224,6 +224,24 @@ pub struct Client {
     /// Where it is, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Arc<Location>>,
+    /// What tells this device from another of the same kind, as the application reckons it; cut
+    /// to [`MAX_FINGERPRINT`](Self::MAX_FINGERPRINT) characters when a session begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Arc<str>>,
+}
+
+impl Client {
+    /// The longest fingerprint that is kept, in characters.
+    pub const MAX_FINGERPRINT: usize = 256;
+
+    /// As a record keeps it.
+    pub(crate) fn cut(mut self) -> Self {
+        let end = |text: &Arc<str>| {
+            text.char_indices().nth(Self::MAX_FINGERPRINT).map(|(end, _)| text[..end].into())
+        };
+        self.fingerprint = self.fingerprint.map(|text| end(&text).unwrap_or(text));
+        self
+    }
 }
 
 /// A place, as far as an address tells it.
@@ -316,6 +334,11 @@ pub struct Record {
     pub profile: Profile,
     /// What the holder calls this device.
     pub label: Option<Arc<str>>,
+    /// For whom access tokens of this session are meant; empty for whom the issuer means them by
+    /// default.
+    pub audience: Vec<Arc<str>>,
+    /// The service that began it, by the name that it signs in under.
+    pub client_id: Option<Arc<str>>,
     /// Whether the cookie outlives the browser.
     pub is_remembered: bool,
     /// Set aside, and by whom.
@@ -404,6 +427,12 @@ pub struct Body {
     #[serde(default)]
     profile: Profile,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    audience: Vec<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    client_id: Option<Arc<str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     suspended: Option<Suspended>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     flash: Vec<Flash>,
@@ -449,6 +478,9 @@ impl Body {
             amr: record.amr.clone(),
             assurance: record.assurance,
             profile: record.profile.clone(),
+            fingerprint: record.client.fingerprint.clone(),
+            audience: record.audience.clone(),
+            client_id: record.client_id.clone(),
             suspended: record.suspended.clone(),
             flash: record.flash.clone(),
             csrf: record.csrf_seed,
@@ -472,6 +504,9 @@ impl Body {
         record.amr = body.amr;
         record.assurance = body.assurance;
         record.profile = body.profile;
+        record.client.fingerprint = body.fingerprint;
+        record.audience = body.audience;
+        record.client_id = body.client_id;
         record.suspended = body.suspended;
         record.flash = body.flash;
         record.csrf_seed = body.csrf;

@@ -1,14 +1,19 @@
 //! What an application says when somebody has proved who they are.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
 
 use crate::config::SessionConfig;
-use crate::data::{Data, JsonText};
+use crate::data::{self, Data, DataError, JsonText};
 use crate::error::SessionError;
 use crate::id::{ParseIdError, Subject};
 use crate::record::{Assurance, Client, Kind, Profile, Record, Transport};
 use crate::roles::Roles;
 use crate::time::Timestamp;
+use crate::token::Token;
 
 /// What of the data of the session before goes over to the new one at sign-in. CSRF seed,
 /// `return_to` and OAuth state never do.
@@ -70,7 +75,35 @@ pub struct SignIn {
     pub(crate) merge: Merge,
     pub(crate) client: Option<Client>,
     pub(crate) label: Option<Arc<str>>,
+    pub(crate) absolute: Option<Duration>,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) data: Data,
+    pub(crate) audience: Vec<Arc<str>>,
+    pub(crate) client_id: Option<Arc<str>>,
+    pub(crate) upgrade: Option<Upgrade>,
 }
+
+/// The token of the session that a sign-in takes over from; none if the text was no token.
+#[derive(Clone)]
+pub(crate) struct Upgrade(pub(crate) Option<Token>);
+
+impl PartialEq for Upgrade {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => one.is_same(other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
+impl fmt::Debug for Upgrade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Upgrade").field(&self.0.as_ref().map(Token::session)).finish()
+    }
+}
+
+/// The shortest lifetime that a sign-in can ask for: what is less counts as this.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 impl SignIn {
     /// `subject` signs in.
@@ -96,6 +129,12 @@ impl SignIn {
             merge: Merge::KeepAll,
             client: None,
             label: None,
+            absolute: None,
+            idle: None,
+            data: Data::default(),
+            audience: Vec::new(),
+            client_id: None,
+            upgrade: None,
         }
     }
 
@@ -179,12 +218,80 @@ impl SignIn {
         self.label = Some(label.into());
         self
     }
+
+    /// An absolute lifetime shorter than the configured one, counted from each full
+    /// authentication, at least 1 second. A longer one is the configured one. Default the
+    /// configured one.
+    pub const fn absolute(mut self, lifetime: Duration) -> Self {
+        self.absolute = Some(lifetime);
+        self
+    }
+
+    /// An idle lifetime shorter than the configured one, in whole milliseconds, at least
+    /// 1 second. A longer one is the configured one. Default the configured one.
+    pub const fn idle(mut self, lifetime: Duration) -> Self {
+        self.idle = Some(lifetime);
+        self
+    }
+
+    /// Puts `value` under `key` in the new session. It takes the place of what the visitor's
+    /// session brings along under that key.
+    ///
+    /// # Errors
+    /// [`DataError`] when the key is empty or longer than 255 bytes, or the value cannot be
+    /// written as JSON. That it is too large is found out when the session begins.
+    pub fn data<T: Serialize + ?Sized>(mut self, key: &str, value: &T) -> Result<Self, DataError> {
+        let json = data::encode(key, value)?;
+        self.data.insert(data::checked_key(key)?, json);
+        Ok(self)
+    }
+
+    /// For whom access tokens of the session are meant. Default whom their issuer means by
+    /// default.
+    pub fn audience<I: IntoIterator<Item: Into<Arc<str>>>>(mut self, audience: I) -> Self {
+        self.audience = audience.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The service that begins the session, by the name that it is known under. Default none.
+    pub fn client_id(mut self, client_id: impl Into<Arc<str>>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+
+    /// Takes over from the guest or the anonymous session whose refresh token or cookie value
+    /// this is: its data comes along by the [`Merge`] rule and it ends as `replaced`. For a sign-in
+    /// outside the guest's own request; [`Session::login`] takes over by itself from the session of
+    /// its request, and refuses to from another beside it.
+    ///
+    /// The token must be current, or the one before as far as its transport allows. One that is
+    /// not, or that is of a user's session, lets no session begin, and a sign-in that is refused
+    /// leaves the guest as it was.
+    ///
+    /// [`Session::login`]: crate::Session::login
+    pub fn upgrade_from(mut self, token: &str) -> Self {
+        self.upgrade = Some(Upgrade(Token::parse(token)));
+        self
+    }
 }
 
 impl SignIn {
+    /// Absolute and idle lifetime of the session: as configured, or as asked if that is shorter.
+    fn lifetimes(&self, config: &SessionConfig) -> (Duration, Option<Duration>) {
+        let (ttl, idle) = config.lifetimes(self.is_remembered);
+        let asked = |lifetime: Duration| lifetime.max(SHORTEST);
+        let ttl = self.absolute.map_or(ttl, |lifetime| ttl.min(asked(lifetime)));
+        let whole = |lifetime: Duration| {
+            let beyond = lifetime.subsec_nanos() % 1_000_000;
+            asked(lifetime.saturating_sub(Duration::from_nanos(beyond.into())))
+        };
+        let idle = idle.into_iter().chain(self.idle.map(whole)).min();
+        (ttl, idle)
+    }
+
     /// Puts into a record what the sign-in says; lifetimes count from `now`.
     pub(crate) fn put_into(&self, record: &mut Record, config: &SessionConfig, now: Timestamp) {
-        let (ttl, idle) = config.lifetimes(self.is_remembered);
+        let (ttl, idle) = self.lifetimes(config);
         record.kind = self.kind;
         record.roles = self.roles.clone();
         record.absolute_expiry = now.plus(ttl);
@@ -193,11 +300,13 @@ impl SignIn {
         record.assurance = self.assurance;
         record.profile = self.profile.clone();
         record.is_remembered = self.is_remembered;
+        record.audience.clone_from(&self.audience);
+        record.client_id.clone_from(&self.client_id);
         if self.label.is_some() {
             record.label.clone_from(&self.label);
         }
         if let Some(client) = &self.client {
-            record.client = client.clone();
+            record.client = client.clone().cut();
         }
     }
 }

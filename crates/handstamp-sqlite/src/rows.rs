@@ -294,6 +294,7 @@ impl<'a> Columns<'a> {
             user_agent,
             device,
             location: location.map_err(|_| Fault::Stored("location"))?,
+            fingerprint: None,
         })
     }
 }
@@ -322,6 +323,8 @@ fn blank(id: SessionId) -> Record {
         client: Client::default(),
         profile: Profile::default(),
         label: None,
+        audience: Vec::new(),
+        client_id: None,
         is_remembered: false,
         suspended: None,
         data: Data::default(),

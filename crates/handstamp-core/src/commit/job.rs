@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::draft::Mutation;
+use super::draft::{Draft, Mutation};
 use crate::cache::Cached;
 use crate::error::SessionError;
 use crate::event::Event;
@@ -35,9 +35,9 @@ pub(crate) struct NewSession {
     pub(crate) events: Vec<Event>,
 }
 
-/// Makes the record of a session that begins from the latest record of the one it takes over
-/// from.
-pub(crate) type Build = Box<dyn FnMut(Option<&Record>) -> Result<NewSession, SessionError> + Send>;
+/// Makes the record of a session that begins from the latest of the one it takes over from.
+pub(crate) type Build =
+    Box<dyn FnMut(Option<&Draft<'_>>) -> Result<NewSession, SessionError> + Send>;
 
 /// The one session that goes on in the new epoch of its subject.
 #[derive(Clone, Copy, Debug)]

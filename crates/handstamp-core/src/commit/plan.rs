@@ -173,9 +173,17 @@ impl<'a> Plan<'a> {
         }
         let Job::Begin { victims, build, old, .. } = &mut waiting.job else { return };
         let old_work = old.as_ref().and_then(|(id, _)| self.works.get(id));
-        let latest = old_work.map(|work| &work.draft.record).filter(|old| !old.is_tombstone());
+        let latest = old_work.map(|work| &work.draft);
         let new = match catch_unwind(AssertUnwindSafe(|| build(latest))).unwrap_or_else(panicked) {
             Ok(new) => new,
+            // It is refused for what is not committed yet, or may be behind: it is asked again.
+            Err(_) if old_work.is_some_and(|work| work.is_changed) => {
+                return self.deferred.push(waiting);
+            }
+            Err(_) if latest.is_some_and(|draft| !draft.is_fresh) => {
+                self.stale.extend(old.iter().map(|(id, _)| *id));
+                return self.deferred.push(waiting);
+            }
             Err(error) => return waiting.job.fail(error),
         };
         let place = self.begins.len();

@@ -71,6 +71,8 @@ pub fn record(meta: &Meta, subject: Option<&Subject>) -> Record {
         client: Client::default(),
         profile: Profile::default(),
         label: None,
+        audience: Vec::new(),
+        client_id: None,
         is_remembered: false,
         suspended: None,
         data: Data::default(),
@@ -115,6 +117,8 @@ pub fn full_record(meta: &Meta, subject: &Subject) -> Record {
         client: client(),
         profile: profile(),
         label: Some("the \u{1f4bb} in the hall".into()),
+        audience: vec!["https://api.example".into(), "https://b.example".into()],
+        client_id: Some("the shop".into()),
         is_remembered: true,
         suspended: Some(Suspended { at: at(8), by: Some("op".into()), why: Some("odd".into()) }),
         data,
@@ -153,6 +157,7 @@ pub fn client() -> Client {
         user_agent: Some("Sample/1.0 (\"quoted\")".into()),
         device: Some("Sample on Linux".into()),
         location: Some(Arc::new(location)),
+        fingerprint: Some("b1946ac92492d2347c6235b4d2611184".into()),
     }
 }
 

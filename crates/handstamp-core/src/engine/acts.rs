@@ -1,10 +1,12 @@
 //! What can be done to one session: end, rotate, step up, suspend, change its data.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::Engine;
 use crate::cache::Cached;
 use crate::commit::{Draft, Mutation, Step};
+use crate::config::SessionConfig;
 use crate::delta::{Content, Delta, Sizes};
 use crate::error::SessionError;
 use crate::event::Action;
@@ -12,7 +14,7 @@ use crate::id::SessionId;
 use crate::key::KeyRing;
 use crate::policy::Standing;
 use crate::random::random;
-use crate::record::{EndReason, Ended, Suspended};
+use crate::record::{EndReason, Ended, Record, Suspended};
 use crate::sign_in::SignIn;
 use crate::verdict::Rotation;
 
@@ -103,7 +105,7 @@ impl Engine {
         let mutation: Mutation = Box::new(move |draft| {
             draft.require_live()?;
             apply(draft, &mut delta, sizes)?;
-            let (ttl, _) = config.lifetimes(draft.record.is_remembered);
+            let ttl = granted(&draft.record, &config);
             draft.record.authenticated_at = draft.now;
             draft.record.last_seen = draft.now;
             draft.record.absolute_expiry = draft.now.plus(ttl);
@@ -129,6 +131,8 @@ impl Engine {
             apply(draft, &mut delta.lock().unwrap_or_else(PoisonError::into_inner), sizes)?;
             draft.record.authenticated_at = draft.now;
             draft.record.last_seen = draft.now;
+            let content = Content::of(&draft.record).with(&sign_in.data, sizes)?;
+            content.put_into(&mut draft.record);
             sign_in.put_into(&mut draft.record, &config, draft.now);
             rotate_for_privilege(draft, &keys, Action::StepUp)
         });
@@ -183,6 +187,13 @@ impl Engine {
         });
         self.change(id, mutation).await.map(drop)
     }
+}
+
+/// The absolute lifetime that a session was granted: as configured, or shorter if its sign-in
+/// asked for that.
+fn granted(record: &Record, config: &SessionConfig) -> Duration {
+    let (ttl, _) = config.lifetimes(record.is_remembered);
+    ttl.min(record.absolute_expiry.since(record.authenticated_at))
 }
 
 /// The session that a commit left behind; every committed change of one has it.

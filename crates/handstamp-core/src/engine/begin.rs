@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Engine;
 use super::acts::session_of;
 use crate::cache::Cached;
-use crate::commit::{Build, Job, Mutation, NewSession, event_of};
-use crate::data::{Data, Flash};
+use crate::commit::{Build, Draft, Job, Mutation, NewSession, event_of};
+use crate::data::Data;
 use crate::delta::{Content, Delta};
 use crate::error::SessionError;
 use crate::event::Action;
@@ -19,7 +19,7 @@ use crate::roles::Roles;
 use crate::sign_in::{Merge, SignIn};
 use crate::store::Page;
 use crate::time::Timestamp;
-use crate::token::new_salt;
+use crate::token::{Token, new_salt};
 
 /// How often a sign-in makes room for itself while others take it.
 const ATTEMPTS: usize = 16;
@@ -44,18 +44,28 @@ pub(crate) struct Begin {
 struct Plan {
     begin: Mutex<Begin>,
     id: SessionId,
+    /// The token of the session that it takes over from, where that is not the request's own.
+    upgrade: Option<Token>,
 }
 
 impl Engine {
     /// Begins a session: makes room if the limit asks for it, inserts, ends the old one.
-    pub(crate) async fn begin(self: &Arc<Self>, begin: Begin) -> Result<Arc<Cached>, SessionError> {
+    pub(crate) async fn begin(
+        self: &Arc<Self>,
+        mut begin: Begin,
+    ) -> Result<Arc<Cached>, SessionError> {
+        let upgrade = begin.sign_in.as_ref().and_then(|sign_in| sign_in.upgrade.clone());
+        if let Some(upgrade) = &upgrade {
+            begin.old = Some(self.guest_of(upgrade).await?);
+        }
+        let upgrade = upgrade.and_then(|upgrade| upgrade.0);
         let subject = begin.sign_in.as_ref().map(|sign_in| sign_in.subject.clone());
         let partition = match &subject {
             Some(subject) => Partition::of_subject(&self.store.meta().partition_key, subject),
             None => Partition::draw(&*self.rng)?,
         };
         let id = SessionId::generate(partition, &*self.rng)?;
-        let plan = Arc::new(Plan { begin: Mutex::new(begin), id });
+        let plan = Arc::new(Plan { begin: Mutex::new(begin), id, upgrade });
         match (self.attempt(&plan, Vec::new()).await, subject) {
             (Err(SessionError::LimitReached { limit }), Some(subject)) => {
                 self.begin_with_room(&plan, &subject, limit).await
@@ -180,7 +190,11 @@ impl Plan {
     }
 
     /// The record of the new session, from the latest of the old one.
-    fn build(&self, engine: &Engine, old: Option<&Record>) -> Result<NewSession, SessionError> {
+    fn build(&self, engine: &Engine, old: Option<&Draft<'_>>) -> Result<NewSession, SessionError> {
+        if let Some(token) = &self.upgrade {
+            engine.check_upgrade(token, old)?;
+        }
+        let old = old.map(|draft| &draft.record).filter(|old| !old.is_tombstone());
         let begin = self.lock();
         let now = engine.now();
         let before = old.map(Content::of).unwrap_or_default();
@@ -188,12 +202,13 @@ impl Plan {
         let content = delta.applied_to(&before, engine.sizes())?;
         let mut record = blank(engine, self.id, &begin, now)?;
         if let Some(sign_in) = &begin.sign_in {
-            (record.data, record.flash) = carried(sign_in, begin.old.as_deref(), content);
+            let content = carried(sign_in, begin.old.as_deref(), content);
+            content.with(&sign_in.data, engine.sizes())?.put_values_into(&mut record);
             record.subject = Some(sign_in.subject.clone());
             record.transport = sign_in.transport;
             sign_in.put_into(&mut record, &engine.config, now);
         } else {
-            (record.data, record.flash) = (content.data, content.flash);
+            content.put_values_into(&mut record);
         }
         let limit = begin.sign_in.as_ref().and(engine.config.limit());
         let events = vec![started(engine, &record, old, now)?];
@@ -203,14 +218,14 @@ impl Plan {
 
 /// What crosses a sign-in: data by the merge rule, messages unless it drops everything, and
 /// nothing from one person to another.
-fn carried(sign_in: &SignIn, old: Option<&Record>, content: Content) -> (Data, Vec<Flash>) {
+fn carried(sign_in: &SignIn, old: Option<&Record>, content: Content) -> Content {
     let is_somebody_else = old.is_some_and(|old| {
         old.kind == Kind::User && old.subject.as_ref() != Some(&sign_in.subject)
     });
     if is_somebody_else || sign_in.merge == Merge::Drop {
-        return (Data::default(), Vec::new());
+        return Content::default();
     }
-    (sign_in.merge.carry(&content.data), content.flash)
+    Content { data: sign_in.merge.carry(&content.data), ..content }
 }
 
 fn blank(
@@ -239,9 +254,11 @@ fn blank(
         lineage: crate::record::Lineage::begin(salt, engine.keys.active_id(), now),
         amr: Vec::new(),
         assurance: Assurance::Aal1,
-        client: begin.client.clone(),
+        client: begin.client.clone().cut(),
         profile: Profile::default(),
         label: None,
+        audience: Vec::new(),
+        client_id: None,
         is_remembered: false,
         suspended: None,
         data: Data::default(),

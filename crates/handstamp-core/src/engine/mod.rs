@@ -7,6 +7,7 @@ mod heads;
 mod judge;
 mod maintain;
 mod refresh;
+mod upgrade;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64};

@@ -10,6 +10,7 @@ use crate::error::SessionError;
 use crate::event::Action;
 use crate::policy::Standing;
 use crate::record::{EndReason, Ended, Record, Suspended, Transport};
+use crate::roles::Roles;
 use crate::token::{AttemptId, Token};
 use crate::verdict::{RefreshVerdict, Rotation, judge_refresh};
 
@@ -33,6 +34,8 @@ pub struct Refreshed {
     pub case: RefreshCase,
     /// The record as it is now.
     pub record: Arc<Record>,
+    /// The roles that the session has now.
+    pub roles: Roles,
 }
 
 impl std::fmt::Debug for Refreshed {
@@ -72,7 +75,8 @@ impl Engine {
         match found {
             Some(Found::Served(case)) => {
                 let token = session.token().cloned().ok_or(SessionError::Invalid)?;
-                Ok(Refreshed { token, case, record: Arc::clone(&session.record) })
+                let (record, roles) = (Arc::clone(&session.record), session.roles());
+                Ok(Refreshed { token, case, record, roles })
             }
             Some(Found::Reused) => match &session.record.ended {
                 Some(ended) => Err(SessionError::ended(ended)),

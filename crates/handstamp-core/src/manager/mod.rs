@@ -7,15 +7,18 @@ use std::sync::Arc;
 
 pub use audit::{LogCheck, SignInFailure};
 
+use crate::cache::Cached;
 use crate::config::SessionConfig;
+use crate::encoding;
 use crate::engine::{Begin, Cleaned, Engine, Refreshed};
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::key::KeyRing;
-use crate::random::{Rng, SystemRng};
+use crate::random::{Rng, SystemRng, random};
 use crate::record::{Client, Record, Transport};
+use crate::roles::Roles;
 use crate::session::{CookieValue, Presented, Session};
-use crate::sign_in::IntoSignIn;
+use crate::sign_in::{IntoSignIn, SignIn};
 use crate::store::SessionStore;
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::token::{AttemptId, Token};
@@ -52,6 +55,8 @@ pub struct Begun {
     pub token: Token,
     /// The record as it was committed.
     pub record: Arc<Record>,
+    /// The roles that the session has now: those it was granted, narrowed by the subject's head.
+    pub roles: Roles,
 }
 
 impl SessionManagerBuilder {
@@ -170,7 +175,9 @@ impl SessionManager {
     /// Begins a session for somebody who has proved who they are, outside any request.
     ///
     /// # Errors
-    /// As [`Session::login`].
+    /// As [`Session::login`]; for a [`SignIn::upgrade_from`] also [`SessionError::Invalid`],
+    /// [`SessionError::NotFound`], [`SessionError::Ended`], [`SessionError::Expired`] or
+    /// [`SessionError::Suspended`] by what its token is.
     pub async fn begin(&self, sign_in: impl IntoSignIn) -> Result<Begun, SessionError> {
         self.engine.ensure_maintenance();
         let sign_in = sign_in.into_sign_in()?;
@@ -179,8 +186,21 @@ impl SessionManager {
         let engine = Arc::clone(&self.engine);
         let begun = tokio::spawn(async move { engine.begin(begin).await });
         let cached = begun.await.unwrap_or_else(|lost| Err(SessionError::Unknown(lost.into())))?;
-        let token = cached.token().cloned().ok_or(SessionError::Invalid)?;
-        Ok(Begun { token, record: Arc::clone(&cached.record) })
+        Begun::of(&cached)
+    }
+
+    /// Begins a session for a guest who has no name: one is drawn for them, `guest:` and 22
+    /// characters. `shape` says the rest of the sign-in.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    pub async fn begin_guest(
+        &self,
+        shape: impl FnOnce(SignIn) -> SignIn,
+    ) -> Result<Begun, SessionError> {
+        let name: [u8; 16] = random(&*self.engine.rng)?;
+        let subject = format!("guest:{}", encoding::encode(&name));
+        self.begin(shape(subject.into_sign_in()?.guest())).await
     }
 
     /// Exchanges a refresh token for its successor. The same token presented by many at once
@@ -244,6 +264,12 @@ impl SessionManager {
 }
 
 impl Begun {
+    /// The session of `cached`, with its token and roles.
+    pub(crate) fn of(cached: &Cached) -> Result<Self, SessionError> {
+        let token = cached.token().cloned().ok_or(SessionError::Invalid)?;
+        Ok(Self { token, record: Arc::clone(&cached.record), roles: cached.roles() })
+    }
+
     /// How the holder presents the token.
     pub fn transport(&self) -> Transport {
         self.record.transport

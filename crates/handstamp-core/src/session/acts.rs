@@ -47,6 +47,10 @@ impl Session {
         let engine = self.engine();
         let delta = Arc::new(Mutex::new(delta));
         let kept = Arc::clone(&delta);
+        if old.is_some() && sign_in.upgrade.is_some() {
+            self.put_back(&kept);
+            return Err(SessionError::Refused("a sign-in takes over from one session".into()));
+        }
         let is_same = old.as_ref().is_some_and(|old| {
             old.subject.as_ref() == Some(&sign_in.subject) && old.kind == sign_in.kind
         });

@@ -28,7 +28,7 @@ impl Session {
     /// would be passed. Nothing is stored then.
     pub fn set<T: Serialize + ?Sized>(&self, key: &str, value: &T) -> Result<(), DataError> {
         let json = data::encode(key, value)?;
-        self.change(Op::Set(checked(key)?, json))
+        self.change(Op::Set(data::checked_key(key)?, json))
     }
 
     /// Changes the value under `key` by what is there, without losing anybody's change.
@@ -54,7 +54,7 @@ impl Session {
         T: Serialize + DeserializeOwned,
         F: FnMut(&mut Option<T>) -> R + Send + 'static,
     {
-        let name = checked(key)?;
+        let name = data::checked_key(key)?;
         let own = Arc::clone(&name);
         let mut run = move |json: Option<&JsonText>| {
             let mut value = json.map(|json| data::decode(&own, json)).transpose()?;
@@ -89,7 +89,7 @@ impl Session {
     ) -> Result<bool, DataError> {
         let expected = expected.map(|value| data::encode(key, value)).transpose()?;
         let new = new.map(|value| data::encode(key, value)).transpose()?;
-        let op = Op::CompareAndSet(checked(key)?, expected, new);
+        let op = Op::CompareAndSet(data::checked_key(key)?, expected, new);
         let sizes = self.engine().sizes();
         match self.lock().change(op, sizes) {
             Ok(()) => Ok(true),
@@ -131,8 +131,4 @@ impl Session {
             Ok(()) | Err(_) => Ok(()),
         }
     }
-}
-
-fn checked(key: &str) -> Result<Arc<str>, DataError> {
-    if (1..=255).contains(&key.len()) { Ok(key.into()) } else { Err(DataError::Key) }
 }

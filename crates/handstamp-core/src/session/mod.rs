@@ -21,7 +21,6 @@ use crate::cache::Cached;
 use crate::engine::Engine;
 use crate::error::Refused;
 use crate::id::{SessionId, Subject};
-use crate::policy;
 use crate::record::{Kind, Record};
 use crate::roles::Roles;
 use state::State;
@@ -118,9 +117,7 @@ impl Session {
 
     /// The roles that the session has now: those it was granted, narrowed by the subject's head.
     pub fn roles(&self) -> Roles {
-        let roles =
-            |cached: Arc<Cached>| policy::effective_roles(&cached.record, cached.head().as_deref());
-        self.live().map(roles).unwrap_or_default()
+        self.live().map(|cached| cached.roles()).unwrap_or_default()
     }
 
     /// Whether the session has `role` now.

@@ -134,6 +134,8 @@ pub(crate) fn record(n: u8) -> Record {
         client: client(),
         profile: Profile { name: Some("Alice".into()), ..Profile::default() },
         label: Some("my laptop".into()),
+        audience: vec!["api".into()],
+        client_id: Some("shop".into()),
         is_remembered: true,
         suspended: None,
         data,
@@ -166,6 +168,7 @@ fn client() -> Client {
         user_agent: Some("Mozilla/5.0\u{0} odd".into()),
         device: Some("Firefox on Linux".into()),
         location: Some(location.into()),
+        fingerprint: Some("b1946ac9".into()),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod refreshes;
 mod schedule;
 pub mod sign_ins;
 mod stage;
+pub mod upgrades;
 
 use std::future::Future;
 
@@ -104,6 +105,16 @@ macro_rules! engine_suite {
             a_first_commit_beside_a_sign_in_leaves_them_signed_in
             the_session_before_is_dead_when_the_sign_in_is_answered
         } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, upgrades {
+            j06_a_guest_becomes_a_user_with_its_data
+            a_visitor_is_taken_over_from_by_the_merge_rule
+            a_superseded_token_upgrades_only_within_the_grace
+            a_token_that_is_no_good_upgrades_nobody
+            an_upgrade_that_is_refused_leaves_the_guest
+            a_request_with_a_session_takes_over_from_no_other
+            a_sign_in_shortens_lifetimes_and_never_lengthens_them
+            a_session_remembers_who_began_it_and_for_whom
+        } }
         $crate::engine_suite! { @tests $make, play_in_parallel, heads {
             the_others_are_dead_before_their_tombstones_are_written
             the_spared_session_is_good_all_the_time
@@ -123,6 +134,7 @@ macro_rules! engine_suite {
             a_privilege_change_with_requests_in_flight_ends_nothing
             a_touch_never_undoes_an_end
             a_cache_fill_never_revives_what_ends
+            an_upgrade_and_an_end_agree_on_the_guest
         } }
     };
     (@tests $make:expr, $play:ident, $module:ident { $($name:ident)* }) => {

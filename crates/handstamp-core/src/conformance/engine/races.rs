@@ -14,8 +14,9 @@ use crate::error::SessionError;
 use crate::id::Subject;
 use crate::manager::{Begun, SessionManager};
 use crate::policy::Standing;
-use crate::record::EndReason;
+use crate::record::{EndReason, Transport};
 use crate::session::{CookieAction, Finish};
+use crate::sign_in::SignIn;
 
 /// Waits for every actor; what one panicked with goes on.
 async fn all(actors: Vec<JoinHandle<()>>) {
@@ -431,4 +432,41 @@ async fn fill_and_end(stage: Arc<Stage>, mut turns: Turns) {
     let after = cold.load(&cookie).await;
     let is_ended = matches!(after, Err(SessionError::Ended { reason: EndReason::Admin, .. }));
     assert!(is_ended, "{after:?}");
+}
+
+/// A guest who is upgraded twice and ended at the same time comes to one end, and somebody is
+/// signed in only if it was the upgrade.
+pub async fn an_upgrade_and_an_end_agree_on_the_guest(stage: Stage) {
+    in_every_schedule(stage, upgrade_and_end).await;
+}
+
+async fn upgrade_and_end(stage: Arc<Stage>, mut turns: Turns) {
+    let with_cart = |guest: SignIn| guest.transport(Transport::Token).data("cart", &3).unwrap();
+    let guest = stage.sessions.begin_guest(with_cart).await.unwrap();
+    let (token, id) = (cookie_of(&guest), guest.record.id);
+    let subject = subject(&turns);
+    let mut upgrade = || {
+        let sign_in = SignIn::of(subject.clone()).upgrade_from(&token);
+        let (sessions, mut turns) = (stage.sessions.clone(), turns.another());
+        tokio::spawn(async move {
+            turns.pause().await;
+            sessions.begin(sign_in).await
+        })
+    };
+    let (one, other) = (upgrade(), upgrade());
+    turns.pause().await;
+    let has_ended = stage.sessions.end(id, EndReason::Admin, None).await.unwrap();
+    let begun = [one.await.unwrap(), other.await.unwrap()];
+    let winners: Vec<&Begun> = begun.iter().flatten().collect();
+    let ended = stage.record(id).await.ended.unwrap();
+    let expected = if has_ended { EndReason::Admin } else { EndReason::Replaced };
+    assert_eq!(ended.reason, expected);
+    assert_eq!(winners.len(), usize::from(!has_ended), "{begun:?}");
+    assert_eq!(ended.successor, winners.first().map(|begun| begun.record.id));
+    for error in begun.iter().filter_map(|begun| begun.as_ref().err()) {
+        let is_told = matches!(error, SessionError::Ended { reason, .. } if *reason == expected);
+        assert!(is_told, "{error}");
+    }
+    assert_eq!(stage.live(subject.as_str()).await.len(), winners.len());
+    assert!(winners.iter().all(|begun| begun.record.data.get("cart").is_some()));
 }
