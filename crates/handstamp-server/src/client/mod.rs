@@ -57,7 +57,7 @@ pub fn describe(
     let named = device_info.and_then(label);
     let device = named.or_else(|| device_words(user_agent.as_deref()?).map(Arc::from));
     let location = ip.and_then(|ip| geo.place(ip)).map(|place| place.location);
-    Client { ip, user_agent, device, location }
+    Client { ip, user_agent, device, location, fingerprint: None }
 }
 
 #[cfg(test)]
