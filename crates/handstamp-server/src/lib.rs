@@ -2,3 +2,4 @@
 
 pub mod client;
 pub mod geo;
+pub mod settings;
