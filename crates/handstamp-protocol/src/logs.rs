@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::sessions::Location;
 use crate::{Object, Time};
 
-/// One line. A holder sees the lines of its own sessions, without the last three fields.
+/// One line. A holder sees the lines of its own sessions, without the last four fields.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LogEntry {
@@ -40,6 +40,9 @@ pub struct LogEntry {
     /// What else is worth knowing. For operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Object>,
+    /// Its name in the OWASP Logging Vocabulary, where that has one. For operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owasp_name: Option<String>,
 }
 
 /// A page of the log, newest first.

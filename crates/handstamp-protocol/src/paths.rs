@@ -67,10 +67,16 @@ pub const ADMIN_ANALYTICS: &str = "/admin/analytics/{series}";
 pub const ADMIN_EVENTS: &str = "/admin/events";
 /// `GET` lists and `POST` adds webhooks.
 pub const ADMIN_WEBHOOKS: &str = "/admin/webhooks";
-/// `DELETE` removes a webhook.
+/// `GET` tells of, `PATCH` changes and `DELETE` removes a webhook.
 pub const ADMIN_WEBHOOK: &str = "/admin/webhooks/{id}";
 /// `POST` sends a webhook something to try it.
 pub const ADMIN_WEBHOOK_TEST: &str = "/admin/webhooks/{id}/test";
+/// `POST` gives a webhook another signing secret; the one before signs beside it for a day.
+pub const ADMIN_WEBHOOK_SECRET: &str = "/admin/webhooks/{id}/secret";
+/// `GET` lists what was sent to a webhook and what waits.
+pub const ADMIN_WEBHOOK_DELIVERIES: &str = "/admin/webhooks/{id}/deliveries";
+/// `POST` sends a delivery of a webhook once more.
+pub const ADMIN_WEBHOOK_RETRY: &str = "/admin/webhooks/{id}/deliveries/{delivery}/retry";
 /// `POST`: whom would other limits have signed out?
 pub const ADMIN_POLICY_DRY_RUN: &str = "/admin/policy/dry-run";
 /// `GET`: the holder's own page.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::logs::LogEntry;
+use crate::names::names;
 use crate::{Secret, Time};
 
 /// Header: names the message; the same for every try.
@@ -21,12 +22,31 @@ pub const SECRET_PREFIX: &str = "whsec_";
 pub struct WebhookRequest {
     /// Where to send to.
     pub url: String,
-    /// Which events; names may end in `*`. All by default.
+    /// Which events, by name; `risk.*` is all whose name begins with `risk.`. All by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events: Option<Vec<String>>,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+}
+
+/// `PATCH /admin/webhooks/{id}`: what is not named stays.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct WebhookUpdate {
+    /// Where to send to from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Which events from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events: Option<Vec<String>>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether it sends. One that is turned on again goes on where it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_enabled: Option<bool>,
 }
 
 /// One webhook.
@@ -43,9 +63,16 @@ pub struct Webhook {
     pub description: Option<String>,
     /// When it was added.
     pub created_at: Time,
-    /// Whether it sends; too many failures in a row turn it off.
+    /// Whether it sends; three days of nothing but failures turn it off, and so does an answer of
+    /// 410 Gone.
     pub is_enabled: bool,
-    /// What it signs with; told once, when it is added.
+    /// Why it was turned off, if not by an operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_reason: Option<String>,
+    /// Since when nothing was taken, if the last try failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Time>,
+    /// What it signs with; told once, when it is added or the secret is another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
 }
@@ -74,6 +101,54 @@ pub struct WebhookTest {
     pub error: Option<String>,
     /// How long it took, in milliseconds.
     pub duration_ms: u64,
+}
+
+names! {
+    /// How far a delivery is.
+    DeliveryState {
+        /// It will be tried, perhaps again.
+        Waiting = "waiting",
+        /// The other side took it.
+        Delivered = "delivered",
+        /// It was given up.
+        Failed = "failed",
+    }
+}
+
+/// One event on its way to one webhook, without the event itself.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DeliveryStatus {
+    /// Names it among the deliveries of its webhook.
+    pub id: String,
+    /// The `webhook-id` that the other side sees; the same for every webhook and every try.
+    pub message_id: String,
+    /// What happened: `session.ended`.
+    pub event: String,
+    /// When that happened.
+    pub event_at: Time,
+    /// How far it is.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was tried last.
+    pub last_attempt_at: Option<Time>,
+    /// What the other side answered last.
+    pub last_status: Option<u16>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it is tried next; `null` when it is not.
+    pub next_attempt_at: Option<Time>,
+}
+
+/// `GET /admin/webhooks/{id}/deliveries`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DeliveryList {
+    /// First those that wait, then the others, newest first.
+    pub deliveries: Vec<DeliveryStatus>,
+    /// Where the next page begins; `null` at the end.
+    pub next: Option<String>,
 }
 
 /// The body of a delivery.
