@@ -8,6 +8,7 @@ mod contract;
 mod errors;
 mod events;
 mod items;
+mod service;
 mod settings;
 
 use std::fs;
@@ -24,12 +25,14 @@ pub(crate) struct Page {
 }
 
 /// All pages.
-pub(crate) const PAGES: [Page; 5] = [
+pub(crate) const PAGES: [Page; 7] = [
     Page { path: "docs/reference/contract.md", make: contract::store },
     Page { path: "docs/reference/ledger.md", make: contract::ledger },
     Page { path: "docs/reference/settings.md", make: settings::page },
     Page { path: "docs/reference/errors.md", make: errors::page },
     Page { path: "docs/reference/events.md", make: events::page },
+    Page { path: "docs/reference/service-settings.md", make: service::page },
+    Page { path: "docs/reference/handstamp.example.toml", make: service::example },
 ];
 
 impl Page {

@@ -111,3 +111,37 @@ fn a_preset_is_a_default_that_says_so() {
     assert_eq!(of("sessions.max_per_subject").source.to_string(), "handstamp.toml:3");
     assert_eq!(of("sessions.grace_seconds").source, Source::Default);
 }
+
+fn reference(name: &str) -> String {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/");
+    std::fs::read_to_string(format!("{folder}{name}")).unwrap()
+}
+
+#[test]
+fn the_annotated_file_says_every_default_and_nothing_else() {
+    let text = reference("handstamp.example.toml");
+    assert_eq!(loaded(&text).settings, defaults(), "as it stands, nothing is set");
+    let is_setting = |line: &str| line.starts_with(|c: char| c.is_lowercase());
+    let set =
+        text.lines().map(|line| line.strip_prefix('#').filter(|it| is_setting(it)).unwrap_or(line));
+    let mut all = loaded(&set.collect::<Vec<_>>().join("\n"));
+    let is_set =
+        |it: &super::super::Effective| it.source.to_string().starts_with("handstamp.toml:");
+    assert!(all.effective.iter().all(is_set), "{:?}", all.effective);
+    assert_eq!(all.settings.roles.remove("editor").map(|it| it.len()), Some(2));
+    all.settings.config = defaults().config;
+    assert_eq!(all.settings, defaults());
+}
+
+#[test]
+fn the_reference_page_has_every_setting_in_the_words_of_its_refusal() {
+    let page = reference("service-settings.md").replace('`', "\"");
+    for row in rows() {
+        let section = page.split("\n## ").find(|part| part.starts_with(row.section)).unwrap();
+        let line = section.lines().find(|line| line.starts_with(&format!("| \"{}\" |", row.key)));
+        let line = line.unwrap_or_else(|| panic!("{} is not on the page", row.name()));
+        let refusal = wrong(&variable(row, NONSENSE));
+        let (_, allowed) = refusal.split_once("but must be ").unwrap();
+        assert!(line.contains(allowed), "{allowed}: {line}");
+    }
+}
