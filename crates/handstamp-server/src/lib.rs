@@ -1,5 +1,11 @@
 //! The session service of Handstamp as a library.
 
+mod body;
 pub mod client;
 pub mod geo;
+mod idempotency;
+pub(crate) mod seal;
+mod service_keys;
 pub mod settings;
+
+pub use service_keys::{NewKey, Scope, ServiceKey, ServiceKeys};
