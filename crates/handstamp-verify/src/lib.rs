@@ -1,1 +1,32 @@
 //! Handstamp for services that only check: access tokens, their keys, and the revocation feed.
+//!
+//! A [`Verifier`] answers whether an access token is good, here and now: signed by a key of the
+//! session service, for this audience, in its time, and of a session that has not ended. A token
+//! that was checked before costs a lookup. Ends are heard of by the revocation feed; when it is
+//! not heard for longer than the lease (5 s by default), every check is an error and never a yes.
+
+mod base64url;
+mod cache;
+mod json;
+mod jwk;
+#[cfg(test)]
+mod testing;
+
+pub mod claims;
+pub mod clock;
+pub mod error;
+pub mod jws;
+pub mod key;
+pub mod keys;
+pub mod revocations;
+pub mod signing;
+pub mod verifier;
+
+pub use claims::Expected;
+pub use clock::{Clock, SystemClock};
+pub use error::{Invalid, VerifyError};
+pub use key::{Algorithm, KeyError, KeySet, VerifyingKey};
+pub use keys::Keys;
+pub use revocations::Revocations;
+pub use signing::SigningKey;
+pub use verifier::{Liveness, Verifier};
