@@ -15,3 +15,5 @@ mod open;
 mod panic;
 mod restored;
 mod synced;
+mod upgrade;
+mod views;
