@@ -132,7 +132,7 @@ fn client(device: &str, ip: &str) -> Client {
         ip: Some(ip.parse().unwrap()),
         user_agent: Some("Agent/1.0".into()),
         device: Some(device.into()),
-        location: None,
+        ..Client::default()
     }
 }
 
