@@ -4,6 +4,7 @@ mod body;
 pub mod client;
 pub mod geo;
 mod idempotency;
+pub mod risk;
 pub(crate) mod seal;
 mod service_keys;
 pub mod settings;

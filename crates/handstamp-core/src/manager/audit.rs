@@ -56,8 +56,9 @@ impl SessionManager {
         engine.committer.run(job).await.map(drop)
     }
 
-    /// A keyed hash under which two equal names are equal, and that tells nobody the name.
-    fn blind(&self, typed: &str) -> Arc<str> {
+    /// A keyed hash under which two equal names are equal, and that tells nobody the name: what the
+    /// audit log keeps of a name that was typed. Case and space around it do not count.
+    pub fn blind(&self, typed: &str) -> Arc<str> {
         let key = self.engine.keys.active();
         let mac = mac(key.identifier_key(), &[typed.trim().to_lowercase().as_bytes()]);
         format!("{}.{}", key.id(), encoding::encode(&mac[..16])).into()

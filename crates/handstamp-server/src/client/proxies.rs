@@ -32,6 +32,12 @@ pub enum ProxyError {
 }
 
 impl TrustedProxies {
+    /// The proxies in these networks. A network of every address there is would make everybody a
+    /// proxy, and is left out.
+    pub fn new(networks: Vec<IpNet>) -> Self {
+        Self(networks.into_iter().filter(|network| network.prefix_len() > 0).collect())
+    }
+
     /// The proxies at these addresses and in these networks.
     ///
     /// # Errors

@@ -186,6 +186,7 @@ fn a_network_that_is_none_or_everybody_is_refused_with_its_reason() {
     for text in ["0.0.0.0/0", "::/0"] {
         assert_eq!(refused(text), ProxyError::Everybody(text.to_owned()));
         assert!(!refused(text).to_string().contains('\n'));
+        assert_eq!(TrustedProxies::new(vec![text.parse().unwrap()]), TrustedProxies::default());
     }
 }
 
