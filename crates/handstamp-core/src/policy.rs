@@ -22,7 +22,8 @@ pub fn touch_interval(idle: Duration) -> Duration {
 }
 
 /// How much later than the idle lifetime a session may run out when its last activity is known
-/// only from the store. Nobody is expired early.
+/// only from the store. Nobody is expired early, unless a process was killed before it had written
+/// activity that came after a longer silence.
 pub fn touch_slack(idle: Duration) -> Duration {
     touch_interval(idle) + FLUSH_SLACK
 }

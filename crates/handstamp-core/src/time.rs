@@ -85,28 +85,70 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
+/// What a machine tells of time.
+pub trait TimeSource: Send + Sync + 'static {
+    /// The wall clock. People, networks and virtual machines set it, so it steps.
+    fn wall(&self) -> Timestamp;
+
+    /// How long it is since a point that stays the same, suspends included. It never steps.
+    fn elapsed(&self) -> Duration;
+}
+
+impl<S: TimeSource + ?Sized> TimeSource for Arc<S> {
+    fn wall(&self) -> Timestamp {
+        (**self).wall()
+    }
+
+    fn elapsed(&self) -> Duration {
+        (**self).elapsed()
+    }
+}
+
+/// The machine that the process runs on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Machine;
+
+impl TimeSource for Machine {
+    fn wall(&self) -> Timestamp {
+        SystemTime::now().into()
+    }
+
+    fn elapsed(&self) -> Duration {
+        since_boot()
+    }
+}
+
 /// The system's clock, read once and carried on by a clock that never steps.
 ///
 /// The wall clock is read when this is made; from then on time advances with the monotonic clock
-/// that also counts suspend (`CLOCK_BOOTTIME` on Linux). A step of the wall clock while the
-/// process runs therefore neither revives an expired session nor ends live ones; it is taken
-/// over at the next start. [`SystemClock::drift`] tells how far the two are apart.
+/// that also counts suspend (`CLOCK_BOOTTIME` on Linux; elsewhere Rust's `Instant`, which may stand
+/// still while the machine is suspended). A step of the wall clock while the process runs
+/// therefore neither revives an expired session nor ends live ones; it is taken over at the next
+/// start. [`SystemClock::drift`] tells how far the two are apart.
 #[derive(Clone, Debug)]
-pub struct SystemClock {
+pub struct SystemClock<S = Machine> {
+    source: S,
     wall: Timestamp,
-    boot: Duration,
+    start: Duration,
 }
 
 impl SystemClock {
     /// Reads the wall clock once.
     pub fn new() -> Self {
-        Self { wall: SystemTime::now().into(), boot: since_boot() }
+        Self::over(Machine)
+    }
+}
+
+impl<S: TimeSource> SystemClock<S> {
+    /// The same over another source: for a machine that counts suspend by a clock of its own.
+    pub fn over(source: S) -> Self {
+        Self { wall: source.wall(), start: source.elapsed(), source }
     }
 
     /// How far the wall clock has moved away from this one, in milliseconds; positive when the
     /// wall clock is ahead.
     pub fn drift(&self) -> i64 {
-        Timestamp::from(SystemTime::now()).as_millis() - self.now().as_millis()
+        self.source.wall().as_millis() - self.now().as_millis()
     }
 }
 
@@ -116,9 +158,9 @@ impl Default for SystemClock {
     }
 }
 
-impl Clock for SystemClock {
+impl<S: TimeSource> Clock for SystemClock<S> {
     fn now(&self) -> Timestamp {
-        self.wall.plus(since_boot().saturating_sub(self.boot))
+        self.wall.plus(self.source.elapsed().saturating_sub(self.start))
     }
 }
 

@@ -70,7 +70,9 @@ impl Engine {
         let told = Told::default();
         let mutation =
             self.exchange(token.clone(), attempt.map(|id| *id.hash()), Arc::clone(&told));
-        let session = session_of(self.change(token.session(), mutation).await?)?;
+        let changed = self.change(token.session(), mutation).await;
+        let changed = changed.inspect_err(|error| self.bury_refused(&token, error));
+        let session = session_of(changed?)?;
         let found = *told.lock().unwrap_or_else(PoisonError::into_inner);
         match found {
             Some(Found::Served(case)) => {
@@ -83,6 +85,16 @@ impl Engine {
                 None => Err(SessionError::Suspended),
             },
             Some(Found::Ahead) | None => Err(SessionError::Invalid),
+        }
+    }
+
+    /// Writes the tombstone of a session that a refresh was refused for because it is over.
+    fn bury_refused(self: &Arc<Self>, token: &Token, error: &SessionError) {
+        let is_over = matches!(error, SessionError::Expired { .. } | SessionError::Ended { .. });
+        if let Some(session) = self.cache.get(&token.session()).filter(|_| is_over)
+            && !session.record.is_tombstone()
+        {
+            self.write_end(&session);
         }
     }
 

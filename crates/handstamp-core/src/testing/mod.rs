@@ -6,11 +6,13 @@
 mod call;
 mod gate;
 mod held;
+mod machine;
 mod store;
 
 pub use call::{Call, Counts, Failure, When};
 pub use gate::GateStore;
 pub use held::Held;
+pub use machine::ManualMachine;
 
 pub use crate::random::SeededRng;
 pub use crate::time::ManualClock;

@@ -2,6 +2,7 @@
 //! them. [`engine_suite!`](crate::engine_suite) makes a `#[test]` of every function.
 
 pub mod answers;
+pub mod clocks;
 pub mod concurrency;
 pub mod cookies;
 pub mod heads;
@@ -10,6 +11,7 @@ pub mod refreshes;
 mod schedule;
 pub mod sign_ins;
 mod stage;
+pub mod time;
 pub mod upgrades;
 
 use std::future::Future;
@@ -123,6 +125,32 @@ macro_rules! engine_suite {
             a_role_taken_away_is_gone_at_the_next_check
             a_suspended_session_is_refused_until_it_is_resumed
             ending_everybody_ends_all_and_bars_nobody
+        } }
+        $crate::engine_suite! { @tests $make, play, time {
+            s25_an_idle_session_is_good_to_the_last_second_and_no_longer
+            s26_the_absolute_limit_is_kept_to_the_second
+            s26_activity_every_minute_carries_nobody_past_the_absolute_end
+            s26_refresh_carries_nobody_past_the_absolute_end
+            a_refresh_does_not_move_the_idle_limit
+            s27_aal1_ends_after_30_days
+            s28_aal2_ends_after_an_hour_idle_and_24_hours_in_all
+            s29_aal3_ends_after_15_minutes_idle_and_12_hours_in_all
+            s30_activity_starts_the_idle_lifetime_anew
+            s30_what_is_no_activity_moves_no_limit
+            s30_a_step_up_starts_both_lifetimes_anew
+            s30_a_sign_in_that_keeps_the_session_starts_both_lifetimes_anew
+            s30_the_stricter_limit_ends_the_session
+            s31_assurance_is_that_of_the_sign_in_and_nothing_raises_it
+            a_remembered_session_lives_by_its_own_limits
+        } }
+        $crate::engine_suite! { @tests $make, play, clocks {
+            s25_no_history_of_activity_ends_anybody_early_or_late
+            s34_a_step_of_the_wall_clock_revives_nobody_and_ends_nobody
+            s34_time_spent_suspended_counts
+            s34_a_restart_on_a_clock_set_back_revives_no_tombstone
+            after_a_restart_the_idle_limit_is_late_by_the_slack_at_most
+            activity_after_a_restart_is_exact_again
+            a_cleanup_ends_nobody_before_their_time
         } }
         $crate::engine_suite! { @tests $make, play, races {
             a_save_in_flight_never_undoes_a_logout

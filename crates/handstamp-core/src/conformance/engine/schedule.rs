@@ -23,7 +23,7 @@ pub struct Turns {
 }
 
 impl Turns {
-    fn of(seed: u64) -> Self {
+    pub(super) fn of(seed: u64) -> Self {
         Self { seed, state: seed.wrapping_mul(0x2545_f491_4f6c_dd1d) }
     }
 
