@@ -191,9 +191,13 @@ names! {
     }
 }
 
-/// The event that tells `lines`, after which the reader is at `cursor`.
+/// The event that tells `lines`, after which the reader is at `cursor`. Readers give up on an
+/// event of more than 4 MiB; the parts of one that was split carry the cursor before it, but for
+/// the last.
 pub fn lines_event(cursor: &Cursor, lines: &[FeedLine]) -> String {
     let data = lines.iter().map(|line| format!("data: {}\n", json(line))).collect::<String>();
+    // Without a data line an event is none, and its cursor is not heard.
+    let data = if data.is_empty() { "data:\n" } else { &*data };
     format!("event: {}\nid: {cursor}\n{data}\n", FeedEventName::Lines)
 }
 
@@ -271,6 +275,7 @@ mod tests {
             "event: lines\nid: 1-42\ndata: {\"session\":\"a\\nb\",\"ended\":true}\n\
              data: {\"deployment\":true,\"min_epoch\":2}\n\n"
         );
+        assert_eq!(lines_event(&cursor, &[]), "event: lines\nid: 1-42\ndata:\n\n");
         assert_eq!(
             heartbeat_event(&cursor, 1003),
             "event: heartbeat\nid: 1-42\ndata: {\"at_ms\":1003}\n\n"

@@ -9,24 +9,36 @@ mod base64url;
 mod cache;
 mod json;
 mod jwk;
+#[cfg(feature = "http")]
+mod sse;
 #[cfg(test)]
 mod testing;
 
 pub mod claims;
 pub mod clock;
 pub mod error;
+#[cfg(feature = "http")]
+pub mod feed;
 pub mod jws;
 pub mod key;
 pub mod keys;
+pub mod layer;
 pub mod revocations;
+#[cfg(feature = "http")]
+pub mod service;
 pub mod signing;
 pub mod verifier;
 
 pub use claims::Expected;
 pub use clock::{Clock, SystemClock};
 pub use error::{Invalid, VerifyError};
+#[cfg(feature = "http")]
+pub use feed::Follower;
 pub use key::{Algorithm, KeyError, KeySet, VerifyingKey};
 pub use keys::Keys;
+pub use layer::VerifyLayer;
 pub use revocations::Revocations;
+#[cfg(feature = "http")]
+pub use service::Service;
 pub use signing::SigningKey;
 pub use verifier::{Liveness, Verifier};

@@ -98,13 +98,14 @@ impl Verifier {
     }
 
     /// Waits until the state is at least that of `cursor`, which whoever ended a session got as
-    /// `Handstamp-Cursor`: "read your own revocation". At once without a feed, where there is no
-    /// state to wait for.
+    /// `Handstamp-Cursor`: "read your own revocation".
     ///
     /// # Errors
-    /// [`VerifyError::Behind`] when that takes longer than `timeout`.
+    /// [`VerifyError::Behind`] when that takes longer than `timeout`, and always without a feed.
     pub async fn at_least(&self, cursor: &Cursor, timeout: Duration) -> Result<(), VerifyError> {
-        let Liveness::Feed(revocations) = &self.inner.liveness else { return Ok(()) };
+        let Liveness::Feed(revocations) = &self.inner.liveness else {
+            return Err(VerifyError::Behind);
+        };
         let reached = tokio::time::timeout(timeout, revocations.reached(cursor)).await;
         reached.map_err(|_| VerifyError::Behind)
     }

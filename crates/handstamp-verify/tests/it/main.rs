@@ -3,6 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod claims;
+#[cfg(feature = "http")]
+mod feed;
 mod forged;
+mod layer;
+#[cfg(feature = "http")]
+mod script;
 mod tokens;
+mod verifier;
 mod world;

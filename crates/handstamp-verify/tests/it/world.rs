@@ -1,5 +1,6 @@
 //! What the tests share: claims that are good, keys, and tokens put together by hand.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -7,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use handstamp_protocol::Time;
 use handstamp_protocol::sessions::Kind;
 use handstamp_protocol::tokens::{ACCESS_TOKEN_TYPE, AccessClaims, Audience};
-use handstamp_verify::{Algorithm, Expected, KeySet, SigningKey, VerifyError, claims};
+use handstamp_verify::{Algorithm, Clock, Expected, KeySet, SigningKey, VerifyError, claims};
 use serde_json::{Value, json};
 
 /// When tests play, in seconds since the epoch.
@@ -128,4 +129,30 @@ impl Forge {
 
 pub(crate) fn payload() -> Value {
     serde_json::to_value(claims()).unwrap()
+}
+
+/// A clock that a test sets. It begins at [`NOW`].
+#[derive(Debug, Default)]
+pub(crate) struct ManualClock {
+    passed: AtomicU64,
+}
+
+impl ManualClock {
+    pub(crate) fn advance(&self, span: Duration) {
+        self.passed.fetch_add(u64::try_from(span.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
+    fn passed(&self) -> u64 {
+        self.passed.load(Ordering::SeqCst)
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Time {
+        Time::from_millis(i64::try_from(NOW * 1000 + self.passed()).unwrap())
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(1000) + Duration::from_millis(self.passed())
+    }
 }
