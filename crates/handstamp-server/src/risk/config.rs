@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Action, Rule};
+use crate::settings::{self, Rate};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -36,8 +37,8 @@ pub struct RiskConfig {
     /// About a refresh token that came back. Default notify; what becomes of the session is the
     /// reuse policy's to say, and this can only be stricter.
     pub refresh_reuse: Action,
-    /// How long a device or a country is known after a sign-in. Default 180 days, at least 1 day;
-    /// no longer than the audit log is kept.
+    /// How long a device or a country is known after a sign-in. Default 90 days, at least 1 day; no
+    /// longer than the personal parts of the audit log are kept.
     pub remember: Duration,
     /// The speed that nobody travels at, in km/h. Default 900, at least 1.
     pub max_speed_kmh: u32,
@@ -92,7 +93,7 @@ impl Default for RiskConfig {
             many_subjects: Action::Notify,
             user_agent_change: Action::Notify,
             refresh_reuse: Action::Notify,
-            remember: 180 * DAY,
+            remember: 90 * DAY,
             max_speed_kmh: 900,
             min_distance_km: 500,
             failures_by_subject: Threshold { count: 5, window: 15 * MINUTE },
@@ -110,11 +111,40 @@ impl Default for Throttle {
     }
 }
 
+/// What `[risk]` in the settings of the service says.
+impl From<&settings::Risk> for RiskConfig {
+    fn from(risk: &settings::Risk) -> Self {
+        let threshold = |rate: Rate| Threshold { count: rate.count, window: rate.window };
+        Self {
+            new_device: risk.new_device,
+            new_country: risk.new_country,
+            impossible_travel: risk.impossible_travel,
+            many_failures: risk.many_failures,
+            many_subjects: risk.many_subjects,
+            user_agent_change: risk.user_agent_change,
+            refresh_reuse: risk.refresh_reuse,
+            remember: risk.remember,
+            max_speed_kmh: risk.max_speed,
+            min_distance_km: risk.min_distance,
+            failures_by_subject: threshold(risk.failures_by_subject),
+            failures_by_address: threshold(risk.failures_by_address),
+            subjects_by_address: threshold(risk.subjects_by_address),
+            throttle: Throttle {
+                free: risk.free_failures,
+                first: risk.first_delay,
+                most: risk.longest_delay,
+                block_after: risk.block_after,
+                block_for: risk.block,
+            },
+        }
+    }
+}
+
 /// A setting of the rules is out of its range.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{setting} must be {must}")]
 pub struct RiskConfigError {
-    /// Which setting.
+    /// Which setting, by its key in `[risk]`.
     pub setting: &'static str,
     /// What it must be.
     pub must: &'static str,
@@ -147,7 +177,7 @@ impl RiskConfig {
         let check = |setting, must, is_good: bool| {
             if is_good { Ok(()) } else { Err(RiskConfigError { setting, must }) }
         };
-        check("remember", "at least 1 day", self.remember >= DAY)?;
+        check("remember_days", "at least 1 day", self.remember >= DAY)?;
         check("max_speed_kmh", "at least 1", self.max_speed_kmh >= 1)?;
         for (setting, threshold) in [
             ("failures_by_subject", self.failures_by_subject),
@@ -161,9 +191,9 @@ impl RiskConfig {
         let subjects = self.subjects_by_address.count;
         check("subjects_by_address", "at most 64", subjects <= MAX_SUBJECTS)?;
         let Throttle { first, most, block_after, .. } = self.throttle;
-        check("throttle.first", "at least 1 second", first >= SECOND)?;
-        check("throttle.most", "at least throttle.first", most >= first)?;
-        check("throttle.block_after", "1 to 50", (1..=50).contains(&block_after))
+        check("first_delay_seconds", "at least 1 second", first >= SECOND)?;
+        check("longest_delay_seconds", "at least risk.first_delay_seconds", most >= first)?;
+        check("block_after", "1 to 50", (1..=50).contains(&block_after))
     }
 }
 
@@ -179,20 +209,26 @@ mod tests {
     }
 
     #[test]
+    fn b11_the_defaults_of_the_settings_are_the_defaults_of_the_rules() {
+        let loaded = settings::load(&settings::Inputs::new()).unwrap();
+        assert_eq!(RiskConfig::from(&loaded.settings.risk), RiskConfig::default());
+    }
+
+    #[test]
     fn what_is_out_of_range_is_refused_by_name() {
         let refused = |change: fn(&mut RiskConfig)| {
             let mut config = RiskConfig::default();
             change(&mut config);
             config.check().unwrap_err().setting
         };
-        assert_eq!(refused(|it| it.remember = HOUR), "remember");
+        assert_eq!(refused(|it| it.remember = HOUR), "remember_days");
         assert_eq!(refused(|it| it.max_speed_kmh = 0), "max_speed_kmh");
         assert_eq!(refused(|it| it.failures_by_subject.window = SECOND), "failures_by_subject");
         assert_eq!(refused(|it| it.failures_by_address.count = 0), "failures_by_address");
         assert_eq!(refused(|it| it.subjects_by_address.count = 65), "subjects_by_address");
-        assert_eq!(refused(|it| it.throttle.first = Duration::ZERO), "throttle.first");
-        assert_eq!(refused(|it| it.throttle.most = Duration::ZERO), "throttle.most");
-        assert_eq!(refused(|it| it.throttle.block_after = 51), "throttle.block_after");
+        assert_eq!(refused(|it| it.throttle.first = Duration::ZERO), "first_delay_seconds");
+        assert_eq!(refused(|it| it.throttle.most = Duration::ZERO), "longest_delay_seconds");
+        assert_eq!(refused(|it| it.throttle.block_after = 51), "block_after");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::entries::{Entries, rows};
 use super::file::Document;
 use super::problem::{Problem, Source};
 use super::{Settings, preset, warnings};
+use crate::risk::RiskConfig;
 
 /// What was found.
 pub(super) struct Checked {
@@ -46,6 +47,7 @@ impl Check<'_> {
         self.keys();
         self.secret();
         self.spans();
+        self.risk();
     }
 
     /// The setting is wrong beside others, which `must` names. Where nobody set it, the place is
@@ -116,6 +118,12 @@ impl Check<'_> {
         let is_longer = |personal: Duration| audit.retention.is_some_and(|all| personal > all);
         if audit.personal_retention.is_none_or(is_longer) && audit.retention.is_some() {
             self.wrong("audit.personal_retention_days", "no longer than audit.retention_days");
+        }
+    }
+
+    fn risk(&mut self) {
+        if let Err(error) = RiskConfig::from(&self.settings.risk).check() {
+            self.wrong(&format!("risk.{}", error.setting), error.must);
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::row::Row;
 use super::value::{Raw, Value, Wrong};
+use crate::risk::Action as RiskAction;
 
 /// Where lifetimes, limits and the cookie start from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -64,23 +65,6 @@ pub enum Algorithm {
     Ed25519,
     /// One secret, shared with every verifier.
     Hs256,
-}
-
-/// What a risk rule does when it fires. Whichever it is, an event tells of it; `Off` does not even
-/// look.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub enum RiskAction {
-    /// The rule does not look.
-    Off,
-    /// An event, and a webhook where one asks for it.
-    #[default]
-    Notify,
-    /// The session has to show a fresh factor before it goes on.
-    StepUp,
-    /// The session is set aside until step-up or until an operator resumes it.
-    Suspend,
-    /// The session ends.
-    End,
 }
 
 /// How log lines look.

@@ -35,7 +35,8 @@ use std::path::PathBuf;
 
 use handstamp_core::SessionConfig;
 
-pub use choice::{Algorithm, LogFormat, LogLevel, Preset, RiskAction, Synchronous};
+pub use crate::risk::Action as RiskAction;
+pub use choice::{Algorithm, LogFormat, LogLevel, Preset, Synchronous};
 pub use effective::Effective;
 pub use file::Document;
 pub use problem::{Problem, SettingsError, Source};

@@ -49,12 +49,13 @@ impl Row {
 }
 
 /// End of a key, unit, seconds.
-const UNITS: [(&str, &str, u64); 5] = [
+const UNITS: [(&str, &str, u64); 6] = [
     ("_seconds", "seconds", 1),
     ("_days", "days", 86_400),
     ("_bytes", "bytes", 1),
     ("_percent", "percent", 1),
     ("_kmh", "km/h", 1),
+    ("_km", "km", 1),
 ];
 
 /// A section: a struct whose fields are rows of the table.

@@ -10,11 +10,12 @@ use handstamp_core::config::{LimitStrategy, ReusePolicy, SameSite};
 use ipnet::IpNet;
 use serde_json::Value as Json;
 
-use super::choice::{Algorithm, LogFormat, LogLevel, Preset, RiskAction, Synchronous};
+use super::choice::{Algorithm, LogFormat, LogLevel, Preset, Synchronous};
 use super::reader::Reader;
 use super::row::{Row, Section, section};
 use super::special::{Origin, Rate, Secret, WebAddress};
 use super::value::Value;
+use crate::risk::Action as RiskAction;
 
 section! {
     /// Where the service listens, and what it takes from the network.
@@ -225,30 +226,52 @@ section! {
 }
 
 section! {
-    /// Risk rules: what each does when it fires. Whatever that is, an event tells of it; `off` does
-    /// not look.
+    /// Risk rules: what each does when it speaks, and when it does. Whatever it does, an event tells
+    /// of it; `off` does not look.
     Risk = "risk" {
-        /// A sign-in from a device that the subject never used.
+        /// About a sign-in on a device that the subject did not use before.
         new_device: RiskAction = "notify";
-        /// A sign-in from a country that the subject was never in.
+        /// About a sign-in from a country that the subject did not sign in from before. Needs
+        /// `geo.database`.
         new_country: RiskAction = "notify";
-        /// Two places of one subject that nobody gets between in the time.
+        /// About a sign-in or refresh too far from the last sign-in for the time between. Needs
+        /// `geo.database`, with cities.
         impossible_travel: RiskAction = "notify";
-        /// A sign-in after many failed ones of the same subject.
-        brute_force: RiskAction = "notify";
-        /// Many subjects from one address.
-        shared_address: RiskAction = "notify";
-        /// A session that shows up with another browser or operating system than it began with.
+        /// About a sign-in that followed many failures. Where no session began an event tells of the
+        /// failures alone.
+        many_failures: RiskAction = "notify";
+        /// About a sign-in from an address that many subjects were tried from; of failures alone
+        /// likewise.
+        many_subjects: RiskAction = "notify";
+        /// About a refresh by another program than the one that signed in.
         user_agent_change: RiskAction = "notify";
-        /// A superseded token that came back; its own session goes by `sessions.on_reuse` in any
-        /// case.
-        reuse: RiskAction = "notify";
-        /// The speed above which travel is impossible.
-        travel as travel_kmh: u32 = "1000" in 100..=100_000;
-        /// Failed sign-ins of one subject that make the next good one a case of `brute_force`.
-        brute_force_failures: Rate = "10/900s";
-        /// Subjects that sign in from one address before it is a case of `shared_address`.
-        shared_address_subjects: Rate = "20/3600s";
+        /// About a superseded refresh token that came back. Its session goes by
+        /// `sessions.on_reuse` in any case.
+        refresh_reuse: RiskAction = "notify";
+        /// How long a device or country is known after a sign-in; no longer than the personal parts
+        /// of events are kept.
+        remember as remember_days: Duration = "90" in 1..=3_650;
+        /// The speed that nobody travels at.
+        max_speed as max_speed_kmh: u32 = "900" in 1..=100_000;
+        /// The distance below which no travel is impossible, beyond what both places may be off.
+        min_distance as min_distance_km: u32 = "500" in 0..=20_000;
+        /// From how many failures of one subject on they are many.
+        failures_by_subject: Rate = "5/900s";
+        /// From how many failures from one address on they are many.
+        failures_by_address: Rate = "20/900s";
+        /// From how many subjects on, tried from one address, they are many; at most 64.
+        subjects_by_address: Rate = "10/3600s";
+        /// Failures in a row of one subject after which the next try is not advised to wait.
+        free_failures: u32 = "3" in 0..=50;
+        /// How long the try after the next failure is to wait; each further one twice as long.
+        first_delay as first_delay_seconds: Duration = "1" in 1..=3_600;
+        /// How long one is to wait at most.
+        longest_delay as longest_delay_seconds: Duration = "900" in 1..=86_400;
+        /// Failures in a row of one subject after which the next try is to be refused.
+        block_after: u32 = "50" in 1..=50;
+        /// For how long, from the last failure. Advice is about new sign-ins only; no live session
+        /// is touched.
+        block as block_seconds: Duration = "86400" in 60..=2_592_000;
     }
 }
 

@@ -3,12 +3,13 @@
 use super::table::Row;
 
 /// Ends of keys, and what their numbers count.
-const UNITS: [(&str, &str); 5] = [
+const UNITS: [(&str, &str); 6] = [
     ("_seconds", "seconds"),
     ("_days", "days"),
     ("_bytes", "bytes"),
     ("_percent", "percent"),
     ("_kmh", "km/h"),
+    ("_km", "km"),
 ];
 
 /// Types that are numbers in the file.

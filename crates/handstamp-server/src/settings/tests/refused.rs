@@ -57,7 +57,19 @@ fn a_key_or_value_that_is_wrong_is_refused_in_these_words() {
         ),
         (
             "server.trusted_proxies = [\"10.0.0.0/8\", \"10.0.0.0/99\"]",
-            "1:8: server.trusted_proxies is \"10.0.0.0/99\", but must be a list of IP addresses or networks, like 10.0.0.7 or 10.0.0.0/8",
+            "1:8: server.trusted_proxies is \"10.0.0.0/99\", but must be a list of IP addresses or networks, like 10.0.0.7 or 10.0.0.0/8, never all there are",
+        ),
+        (
+            "server.trusted_proxies = [\"0.0.0.0/0\"]",
+            "1:8: server.trusted_proxies is \"0.0.0.0/0\", but must be a list of IP addresses or networks, like 10.0.0.7 or 10.0.0.0/8, never all there are",
+        ),
+        (
+            "risk.subjects_by_address = \"65/1h\"",
+            "1:6: risk.subjects_by_address is 65/3600s, but must be at most 64",
+        ),
+        (
+            "risk.new_device = \"panic\"",
+            "1:6: risk.new_device is \"panic\", but must be \"off\", \"notify\", \"step_up\", \"suspend\" or \"end\"",
         ),
         (
             "cookies.trusted_origins = [\"https://a.example/\"]",
