@@ -93,6 +93,12 @@ impl fmt::Display for Action {
 }
 
 impl Action {
+    /// Every name that is always the same; those of risk rules and of operators' acts begin with
+    /// `risk.` and `admin.`.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(name, _)| *name)
+    }
+
     /// The name of the OWASP Logging Vocabulary that fits, for a log that is searched by it;
     /// `None` where the vocabulary has none. [`Event::owasp_name`] also looks at how a session
     /// ended.

@@ -8,5 +8,6 @@ pub mod risk;
 pub(crate) mod seal;
 mod service_keys;
 pub mod settings;
+pub mod webhooks;
 
 pub use service_keys::{NewKey, Scope, ServiceKey, ServiceKeys};

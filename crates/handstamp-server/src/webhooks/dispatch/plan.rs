@@ -1,0 +1,126 @@
+//! Reading the log on: events that a webhook wants become deliveries that wait.
+
+use handstamp_core::ledger::Written;
+
+use super::lane::{Lane, Waiting};
+use crate::webhooks::delivery::Delivery;
+use crate::webhooks::error::WebhookError;
+use crate::webhooks::progress::{Position, Progress};
+use crate::webhooks::shared::Shared;
+
+/// How many batches are read on before somebody else has a turn.
+const TURN: u64 = 1000;
+
+/// How many batches without anything wanted are read before that is noted: until then, a crash
+/// makes them be read again, which shows nobody anything.
+const NOTE: u64 = 1000;
+
+impl Lane {
+    /// Reads on and puts up to `room` deliveries to those that wait, in one write with the new
+    /// place in the log. Answers whether all of the log is read.
+    pub(super) async fn plan(
+        &mut self,
+        shared: &Shared,
+        room: usize,
+        waiting: &mut Vec<Waiting>,
+    ) -> Result<bool, WebhookError> {
+        let (mut progress, version) = match self.progress.take() {
+            Some(known) => known,
+            None => Progress::read(&shared.ledger, &self.hook.id).await?,
+        };
+        let mut found = Found { room, turn: TURN, deliveries: Vec::new() };
+        for (writer, end) in shared.log.ends() {
+            let position = progress.positions.entry(writer).or_default();
+            found.read_on(self, shared, writer, end, position).await?;
+        }
+        self.unsaved += TURN - found.turn;
+        let is_all_read = found.turn > 0 && found.room > 0;
+        if found.deliveries.is_empty() && self.unsaved < NOTE {
+            self.progress = Some((progress, version));
+            return Ok(is_all_read);
+        }
+        self.note(shared, progress, version, found.deliveries, waiting).await?;
+        Ok(is_all_read)
+    }
+
+    /// Notes the new place in the log and what was found on the way, or nothing of it.
+    async fn note(
+        &mut self,
+        shared: &Shared,
+        progress: Progress,
+        version: u64,
+        found: Vec<Delivery>,
+        waiting: &mut Vec<Waiting>,
+    ) -> Result<(), WebhookError> {
+        let mut puts = vec![progress.put(&self.hook.id, version)?];
+        for delivery in &found {
+            puts.push(self.shelves.wait(delivery, delivery.next_at)?);
+        }
+        match shared.ledger.write(puts).await? {
+            Written::Applied(version) => {
+                self.progress = Some((progress, version));
+                self.unsaved = 0;
+                let as_waiting = |delivery: Delivery| {
+                    let due = delivery.next_at;
+                    Waiting { delivery, version, due }
+                };
+                waiting.extend(found.into_iter().map(as_waiting));
+                waiting.sort_by_key(|it| it.due);
+            }
+            // Another process was faster: what it found is in the ledger.
+            _ => self.forget_progress(),
+        }
+        Ok(())
+    }
+
+    /// Notes the place in the log.
+    pub(super) async fn save(&mut self, shared: &Shared) -> Result<(), WebhookError> {
+        if self.unsaved == 0 {
+            return Ok(());
+        }
+        match self.progress.take() {
+            Some((progress, version)) => {
+                self.note(shared, progress, version, Vec::new(), &mut Vec::new()).await
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was found on the way.
+struct Found {
+    room: usize,
+    turn: u64,
+    deliveries: Vec<Delivery>,
+}
+
+impl Found {
+    /// Reads the log of one writer on, up to batch `end`.
+    async fn read_on(
+        &mut self,
+        lane: &Lane,
+        shared: &Shared,
+        writer: u32,
+        end: u64,
+        position: &mut Position,
+    ) -> Result<(), WebhookError> {
+        while position.batch < end && self.room > 0 && self.turn > 0 {
+            let next = shared.log.next(writer, position.batch).await.map_err(WebhookError::Log)?;
+            let Some(batch) = next else { return Ok(()) };
+            self.turn -= 1;
+            let done = position.event;
+            for event in batch.events.iter().filter(|event| event.number > done) {
+                if self.room == 0 {
+                    return Ok(());
+                }
+                position.event = event.number;
+                if lane.hook.events.accept(&event.action.to_string()) {
+                    self.room -= 1;
+                    self.deliveries.push(Delivery::new(event, batch.number, shared.now()));
+                }
+            }
+            position.batch = batch.number;
+        }
+        Ok(())
+    }
+}
