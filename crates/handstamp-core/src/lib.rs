@@ -43,7 +43,7 @@ pub use engine::{Cleaned, RefreshCase, Refreshed};
 pub use error::{Refused, SessionError};
 pub use id::{SessionId, Subject};
 pub use key::KeyRing;
-pub use manager::{Begun, LogCheck, SessionManager, SessionManagerBuilder, SignInFailure};
+pub use manager::{Begun, LogCheck, SessionManager, SessionManagerBuilder, SignInFailure, Why};
 pub use session::{
     CommitFuture, CookieAction, CookieValue, Ending, Finish, Outgoing, Presented, Session,
 };

@@ -10,6 +10,8 @@ use crate::id::{IdBuildHasher, SessionId, Subject};
 /// Wakes those who wait on sessions. A wake-up says "look again", nothing more.
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
+    /// Counts batches that were committed.
+    commits: tokio::sync::watch::Sender<u64>,
     by_session: Mutex<HashMap<SessionId, Vec<Watch>, IdBuildHasher>>,
 }
 
@@ -34,6 +36,16 @@ impl Watchers {
         let watch = Watch { subject, notify: Arc::clone(&notify) };
         self.lock().entry(id).or_default().push(watch);
         Watching { watchers: Arc::clone(self), id, notify }
+    }
+
+    /// Tells that something was committed.
+    pub(crate) fn committed(&self) {
+        self.commits.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Wakes whenever something was committed.
+    pub(crate) fn commits(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// Wakes those who wait on this session.

@@ -96,6 +96,12 @@ pub(crate) fn list(
     Ok(Changes { changes, cursor: cursor(to), has_gap: false })
 }
 
+/// Where the next line will be.
+pub(crate) fn end(connection: &Connection, cursors: Cursors<'_>) -> Result<Cursor, Fault> {
+    let (_, last) = ends(connection)?;
+    Ok(Cursor(cursors.write(&last.to_be_bytes())))
+}
+
 fn ends(connection: &Connection) -> Result<(i64, i64), Fault> {
     let sql = "SELECT coalesce((SELECT min(number) FROM changes), 1),
                       coalesce((SELECT max(number) FROM changes), 0)";

@@ -200,6 +200,11 @@ impl SessionStore for SqliteStore {
         self.read(events::writers)
     }
 
+    fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
+        let meta = self.meta.clone();
+        self.read(move |connection| changes::end(connection, Self::cursors(&meta, CHANGES)))
+    }
+
     fn changes<'a>(
         &'a self,
         after: &'a Cursor,

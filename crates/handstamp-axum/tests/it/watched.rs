@@ -110,6 +110,7 @@ impl SessionStore for Watched {
         fn writers(&self) -> BoxFuture<'_, Result<Vec<u32>, StoreError>>;
         fn changes<'a>(&'a self, after: &'a Cursor, limit: usize)
             -> BoxFuture<'a, Result<Changes, StoreError>>;
+        fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>>;
         fn binding(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Binding>, StoreError>>;
         fn bind(&self, id: SessionId, expected: Option<u64>, body: Option<Vec<u8>>)
             -> BoxFuture<'_, Result<BindOutcome, StoreError>>;

@@ -165,6 +165,7 @@ async fn commit(parts: &Parts, grouped: Grouped, again: &mut Again) {
             Err(error) => groups.iter().map(|_| Came::Failed(error.to_string())).collect(),
             Ok(outcomes) => outcomes.into_iter().map(Came::Of).collect(),
         };
+        parts.watchers.committed();
         for ((group, waiters), came) in groups.into_iter().zip(waiters).zip(outcomes) {
             settle(parts, group, waiters, came, again);
         }
@@ -306,6 +307,7 @@ async fn tell(parts: &Parts, tells: Vec<(Vec<crate::event::Event>, super::Reply)
     }
     let events = tells.iter().flat_map(|(events, _)| events.iter().cloned()).collect();
     let appended = parts.store.append(events, &parts.sealer).await;
+    parts.watchers.committed();
     for (_, reply) in tells {
         let answer = match &appended {
             Ok(()) => Ok(Committed { session: None, head: None }),

@@ -38,6 +38,7 @@
 mod age;
 mod bindings;
 mod changes;
+mod cursors;
 pub mod engine;
 mod events;
 mod fixture;
@@ -60,6 +61,7 @@ mod world;
 pub use age::*;
 pub use bindings::*;
 pub use changes::*;
+pub use cursors::*;
 pub use events::*;
 pub use fixture::{Fixture, run};
 pub use groups::*;
@@ -118,6 +120,7 @@ macro_rules! conformance_suite {
             c35_what_was_acknowledged_survives
             c36_the_partition_key_stays
             c37_concurrent_changes_all_count
+            c38_the_cursor_is_at_the_end_of_the_log
         }
     };
     ($make:expr => $($clause:ident)*) => {$(

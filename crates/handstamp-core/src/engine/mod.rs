@@ -4,6 +4,7 @@ mod acts;
 mod aside;
 mod begin;
 mod heads;
+mod holders;
 mod judge;
 mod maintain;
 mod refresh;

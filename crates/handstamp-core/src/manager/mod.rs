@@ -1,11 +1,13 @@
 //! The session manager: what an application holds, and what operators act through.
 
 mod audit;
+mod holders;
 mod operate;
 
 use std::sync::Arc;
 
 pub use audit::{LogCheck, SignInFailure};
+pub use holders::Why;
 
 use crate::cache::Cached;
 use crate::config::SessionConfig;
@@ -19,7 +21,7 @@ use crate::record::{Client, Record, Transport};
 use crate::roles::Roles;
 use crate::session::{CookieValue, Presented, Session};
 use crate::sign_in::{IntoSignIn, SignIn};
-use crate::store::SessionStore;
+use crate::store::{Cursor, SessionStore};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::token::{AttemptId, Token};
 
@@ -240,6 +242,21 @@ impl SessionManager {
     pub async fn shutdown(&self) -> Result<(), SessionError> {
         self.engine.committer.drained().await;
         self.engine.flush_touches().await
+    }
+
+    /// Wakes whenever this process has committed something, before whoever asked for it hears of
+    /// it. The number only counts; what was committed is in the store.
+    pub fn commits(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.engine.watchers.commits()
+    }
+
+    /// The end of the store's change log: a state in which everything that has been acknowledged
+    /// is known.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the store is out of reach.
+    pub async fn cursor(&self) -> Result<Cursor, SessionError> {
+        Ok(self.engine.store.cursor().await?)
     }
 
     /// How many sessions the near cache holds, and how many bytes they take by reckoning.

@@ -23,6 +23,7 @@ use crate::error::Refused;
 use crate::id::{SessionId, Subject};
 use crate::record::{Kind, Record};
 use crate::roles::Roles;
+use crate::time::Timestamp;
 use state::State;
 
 /// The session of one request. Clones are handles to the same session.
@@ -62,6 +63,12 @@ impl Session {
     #[inline]
     pub(crate) fn with_state(engine: Arc<Engine>, state: State) -> Self {
         Self(Arc::new(Inner { engine, state: Mutex::new(state), turn: Default::default() }))
+    }
+
+    /// A live session that was found otherwise than by a cookie.
+    pub(crate) fn of(engine: Arc<Engine>, cached: Arc<Cached>) -> Self {
+        let client = crate::record::Client::default();
+        Self::with_state(engine, State::new(state::Base::Live(cached), client))
     }
 
     fn engine(&self) -> &Arc<Engine> {
@@ -162,6 +169,19 @@ impl Session {
         let mut state = self.lock();
         state.was_used = true;
         state.refusal
+    }
+
+    /// The last activity as far as this process knows, which may be later than what
+    /// [`record`](Self::record) says.
+    pub fn last_seen(&self) -> Option<Timestamp> {
+        self.live().map(|cached| cached.activity.last_seen().at)
+    }
+
+    /// Notes activity now. Requests that pass a layer need not: it does so when they are answered.
+    pub fn touch(&self) {
+        if let Some(cached) = self.live() {
+            self.engine().touches.note(&cached, self.engine().now());
+        }
     }
 
     /// Says that this request is no activity: a status poll, an event stream, an automatic

@@ -239,6 +239,8 @@ pub enum BindOutcome {
 /// - **C32** Every applied group is in the change log once, in the order of commits; `changes`
 ///   from a cursor gives what came after it and nothing twice; the default cursor is the start.
 /// - **C33** A cursor older than the log is a gap, said by `has_gap`.
+/// - **C38** `cursor` is at the end of the change log: what is applied later comes after it, and
+///   nothing that was acknowledged before it was asked for.
 ///
 /// **Bindings.**
 /// - **C34** `bind` replaces the binding of a live session if the version is the expected one,
@@ -334,6 +336,9 @@ pub trait SessionStore: Send + Sync + 'static {
         after: &'a Cursor,
         limit: usize,
     ) -> BoxFuture<'a, Result<Changes, StoreError>>;
+
+    /// The end of the change log. Cheap: it is asked for with every end.
+    fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>>;
 
     /// The device binding of a session.
     fn binding(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Binding>, StoreError>>;

@@ -101,6 +101,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).writers()
     }
 
+    fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
+        (**self).cursor()
+    }
+
     fn changes<'a>(
         &'a self,
         after: &'a Cursor,

@@ -125,6 +125,10 @@ impl<S: SessionStore> SessionStore for GateStore<S> {
         Box::pin(async move { self.pass(Call::Writers, None).await.to(self.inner.writers()).await })
     }
 
+    fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
+        self.inner.cursor()
+    }
+
     fn changes<'a>(
         &'a self,
         after: &'a Cursor,

@@ -35,6 +35,11 @@ impl ChangeLog {
         }
     }
 
+    /// Where the next commit will be.
+    pub(super) fn end(&self) -> Cursor {
+        self.cursor(self.forgotten + self.commits.len() as u64)
+    }
+
     /// The commits after `cursor`, at most `limit`. After a gap, the next page begins at the end.
     pub(super) fn after(&self, cursor: &Cursor, limit: usize) -> Result<Changes, StoreError> {
         let end = self.forgotten + self.commits.len() as u64;

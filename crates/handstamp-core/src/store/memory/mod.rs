@@ -271,6 +271,10 @@ impl SessionStore for MemoryStore {
         self.with(|state| state.audit.writers())
     }
 
+    fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
+        self.with(|state| state.log.end())
+    }
+
     fn changes<'a>(
         &'a self,
         after: &'a Cursor,
