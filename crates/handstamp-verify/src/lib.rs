@@ -4,6 +4,11 @@
 //! session service, for this audience, in its time, and of a session that has not ended. A token
 //! that was checked before costs a lookup. Ends are heard of by the revocation feed; when it is
 //! not heard for longer than the lease (5 s by default), every check is an error and never a yes.
+//!
+//! The session service signs and checks with the same code: [`signing`], [`jws`], [`claims`].
+//!
+//! # Features
+//! - `http` (default): keys and the feed over HTTP: `Service`, `Follower`.
 
 mod base64url;
 mod cache;
@@ -42,3 +47,8 @@ pub use revocations::Revocations;
 pub use service::Service;
 pub use signing::SigningKey;
 pub use verifier::{Liveness, Verifier};
+
+/// The guide, whose programs are compiled.
+#[cfg(all(doctest, feature = "http"))]
+#[doc = include_str!("../../../docs/guides/verify.md")]
+mod guide {}

@@ -14,7 +14,7 @@ use handstamp_verify::{
 use tokio::task::JoinHandle;
 
 use crate::script::{Open, Script, answer};
-use crate::world::{ManualClock, claims, expected, key, sign};
+use crate::world::{Forge, ManualClock, claims, expected, key, sign};
 
 /// A bound for what happens at once; nothing waits for so long.
 const SOON: Duration = Duration::from_secs(20);
@@ -288,6 +288,20 @@ async fn s113_a_new_key_is_read_when_a_token_names_it_and_not_too_often() {
     assert!(world.verifier.verify(&sign(&new)).await.is_ok());
     assert!(world.verifier.verify(&sign(&key(Algorithm::Es256))).await.is_err());
     assert_eq!(world.script.heads("/.well-known/jwks.json").len(), 2);
+}
+
+#[tokio::test]
+async fn s60_no_token_makes_us_ask_whom_it_names() {
+    let world = World::new().await;
+    world.verifier.ready(SOON).await.unwrap();
+    let elsewhere = Script::start().await;
+    let forge = Forge::new();
+    for name in ["jku", "x5u", "kid"] {
+        let url = format!("{}/.well-known/jwks.json", elsewhere.url);
+        let verdict = world.verifier.verify(&forge.with_header(name, url.into())).await;
+        assert!(matches!(verdict, Err(VerifyError::Invalid(_) | VerifyError::UnknownKey)));
+    }
+    assert!(elsewhere.heads("/.well-known/jwks.json").is_empty());
 }
 
 #[tokio::test]
