@@ -73,16 +73,7 @@ fn cookie<'a>(
     value: &'a str,
     max_age: Option<Duration>,
 ) -> SetCookie<'a> {
-    let settings = options.cookie();
-    SetCookie {
-        name,
-        value,
-        path: &settings.path,
-        max_age,
-        http_only: settings.http_only,
-        secure: settings.secure,
-        same_site: settings.same_site.as_str(),
-    }
+    SetCookie::of(options.cookie(), name, value, max_age)
 }
 
 /// Sets a cookie; one of the same name that somebody else has set goes, since browsers may take

@@ -78,6 +78,19 @@ impl SessionLayer {
         self.with(|options| options.is_site_check_log_only = true)
     }
 
+    /// Lets requests pass the cross-site check that this says yes to. Default: none.
+    ///
+    /// For requests whose authority is a header that browsers never add by themselves, such as
+    /// `Authorization: Bearer`, where the same router also serves cookies.
+    ///
+    /// # Security
+    /// What is exempt must not be acted on by the authority of the cookie: another site's page may
+    /// have made the request, and the browser adds the cookie all the same.
+    #[must_use]
+    pub fn exempt(self, is_exempt: impl Fn(&Parts) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|options| options.exempt = Some(Arc::new(is_exempt)))
+    }
+
     /// How to tell the client's address, which is kept with its session. Default: it is not told.
     ///
     /// With axum it is in the extensions of a request when the server was made with
@@ -148,7 +161,7 @@ where
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let (mut head, body) = request.into_parts();
-        let verdict = self.options.site.judge(&head);
+        let verdict = self.options.judge(&head);
         if let Some(refused) = self.options.refuse(verdict, &head) {
             return ResponseFuture::answered(refused);
         }

@@ -7,7 +7,9 @@ use handstamp_core::SessionManager;
 use handstamp_core::config::CookieSettings;
 use http::request::Parts;
 
-use crate::site::SiteCheck;
+use crate::site::{SiteCheck, Verdict};
+
+pub(crate) type Exempt = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
 
 pub(crate) type ClientIp = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 
@@ -18,6 +20,7 @@ pub(crate) struct Options {
     pub(crate) pre_session_name: String,
     pub(crate) site: SiteCheck,
     pub(crate) is_site_check_log_only: bool,
+    pub(crate) exempt: Option<Exempt>,
     pub(crate) sign_in: Option<String>,
     pub(crate) step_up: Option<String>,
     pub(crate) client_ip: Option<ClientIp>,
@@ -31,10 +34,19 @@ impl Options {
             pre_session_name: cookie.pre_session_name(),
             site,
             is_site_check_log_only: false,
+            exempt: None,
             sign_in: None,
             step_up: None,
             client_ip: None,
             manager,
+        }
+    }
+
+    /// What the cross-site check says of a request.
+    pub(crate) fn judge(&self, head: &Parts) -> Verdict {
+        match &self.exempt {
+            Some(is_exempt) if is_exempt(head) => Verdict::Safe,
+            _ => self.site.judge(head),
         }
     }
 

@@ -43,7 +43,9 @@ pub use engine::{Cleaned, RefreshCase, Refreshed};
 pub use error::{Refused, SessionError};
 pub use id::{SessionId, Subject};
 pub use key::KeyRing;
-pub use manager::{Begun, LogCheck, SessionManager, SessionManagerBuilder, SignInFailure, Why};
+pub use manager::{
+    Begun, Listed, ListedPage, LogCheck, SessionManager, SessionManagerBuilder, SignInFailure, Why,
+};
 pub use session::{
     CommitFuture, CookieAction, CookieValue, Ending, Finish, Outgoing, Presented, Session,
 };

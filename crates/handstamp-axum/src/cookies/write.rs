@@ -3,6 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use handstamp_core::config::CookieSettings;
+use handstamp_core::time::Timestamp;
+use handstamp_core::{Begun, SessionConfig};
 use http::HeaderValue;
 
 /// One cookie to be set, or removed.
@@ -44,6 +47,45 @@ pub enum CookieError {
         /// Bytes that they have.
         size: usize,
     },
+}
+
+impl<'a> SetCookie<'a> {
+    /// A cookie with the attributes that the configuration asks for.
+    pub fn of(
+        settings: &'a CookieSettings,
+        name: &'a str,
+        value: &'a str,
+        max_age: Option<Duration>,
+    ) -> Self {
+        Self {
+            name,
+            value,
+            path: &settings.path,
+            max_age,
+            http_only: settings.http_only,
+            secure: settings.secure,
+            same_site: settings.same_site.as_str(),
+        }
+    }
+}
+
+/// The `Set-Cookie` value of a session that was begun outside any request of its browser, for
+/// whoever hands it on. `now` tells how much is left of a remembered one.
+///
+/// # Errors
+/// [`CookieError`] when the configured cookie is one that browsers would drop.
+///
+/// # Security
+/// The value is the session's token: it belongs to the browser it is for, and into no log.
+pub fn session_cookie(
+    config: &SessionConfig,
+    begun: &Begun,
+    now: Timestamp,
+) -> Result<HeaderValue, CookieError> {
+    let left = begun.record.absolute_expiry.since(now);
+    let (name, value) = (&config.cookie().name, begun.token.to_text());
+    SetCookie::of(config.cookie(), name, &value, begun.record.is_remembered.then_some(left))
+        .to_header()
 }
 
 impl SetCookie<'_> {

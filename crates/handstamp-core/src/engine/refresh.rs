@@ -11,6 +11,7 @@ use crate::event::Action;
 use crate::policy::Standing;
 use crate::record::{EndReason, Ended, Record, Suspended, Transport};
 use crate::roles::Roles;
+use crate::time::Timestamp;
 use crate::token::{AttemptId, Token};
 use crate::verdict::{RefreshVerdict, Rotation, judge_refresh};
 
@@ -62,6 +63,7 @@ impl Engine {
         self: &Arc<Self>,
         text: &str,
         attempt: Option<&AttemptId>,
+        last_active_at: Option<Timestamp>,
     ) -> Result<Refreshed, SessionError> {
         let token = Token::from_refresh(text).ok_or(SessionError::Invalid)?;
         if !token.is_checked(&self.keys) {
@@ -69,13 +71,16 @@ impl Engine {
         }
         let told = Told::default();
         let mutation =
-            self.exchange(token.clone(), attempt.map(|id| *id.hash()), Arc::clone(&told));
+            self.exchange(token.clone(), attempt.map(|id| *id.hash()), last_active_at, &told);
         let changed = self.change(token.session(), mutation).await;
         let changed = changed.inspect_err(|error| self.bury_refused(&token, error));
         let session = session_of(changed?)?;
         let found = *told.lock().unwrap_or_else(PoisonError::into_inner);
         match found {
             Some(Found::Served(case)) => {
+                if let Some(at) = last_active_at {
+                    self.touches.note(&session, at.min(self.now()));
+                }
                 let token = session.token().cloned().ok_or(SessionError::Invalid)?;
                 let (record, roles) = (Arc::clone(&session.record), session.roles());
                 Ok(Refreshed { token, case, record, roles })
@@ -98,8 +103,14 @@ impl Engine {
         }
     }
 
-    fn exchange(&self, token: Token, attempt: Option<[u8; 32]>, told: Told) -> Mutation {
-        let (keys, config) = (self.keys.clone(), self.config.clone());
+    fn exchange(
+        &self,
+        token: Token,
+        attempt: Option<[u8; 32]>,
+        last_active_at: Option<Timestamp>,
+        told: &Told,
+    ) -> Mutation {
+        let (keys, config, told) = (self.keys.clone(), self.config.clone(), Arc::clone(told));
         Box::new(move |draft| {
             let lineage = &draft.record.lineage;
             let is_ours = draft.record.transport == Transport::Token;
@@ -125,6 +136,9 @@ impl Engine {
             match verdict {
                 RefreshVerdict::Rotate => {
                     draft.tell(Action::SessionRefreshed)?;
+                    let seen = draft.record.last_seen;
+                    draft.record.last_seen =
+                        last_active_at.map_or(seen, |at| at.min(now).max(seen));
                     let active = keys.active_id();
                     draft.record.lineage.rotate(Rotation::Routine, active, attempt, now);
                     tell(Found::Served(RefreshCase::Rotated));

@@ -2,12 +2,14 @@
 
 mod audit;
 mod holders;
+mod listing;
 mod operate;
 
 use std::sync::Arc;
 
 pub use audit::{LogCheck, SignInFailure};
 pub use holders::Why;
+pub use listing::{Listed, ListedPage};
 
 use crate::cache::Cached;
 use crate::config::SessionConfig;
@@ -205,6 +207,22 @@ impl SessionManager {
         self.begin(shape(subject.into_sign_in()?.guest())).await
     }
 
+    /// As [`refresh`](Self::refresh), and notes when the user was last active, as their client saw
+    /// it: moved into what can be, between the last activity known and now. Without it a refresh is
+    /// no activity.
+    ///
+    /// # Errors
+    /// As [`refresh`](Self::refresh).
+    pub async fn refresh_active(
+        &self,
+        token: &str,
+        attempt: Option<&AttemptId>,
+        last_active_at: Option<Timestamp>,
+    ) -> Result<Refreshed, SessionError> {
+        self.engine.ensure_maintenance();
+        self.engine.refresh(token, attempt, last_active_at).await
+    }
+
     /// Exchanges a refresh token for its successor. The same token presented by many at once
     /// gives all of them the same successor; see [`crate::verdict`] for every case.
     ///
@@ -223,7 +241,7 @@ impl SessionManager {
         attempt: Option<&AttemptId>,
     ) -> Result<Refreshed, SessionError> {
         self.engine.ensure_maintenance();
-        self.engine.refresh(token, attempt).await
+        self.engine.refresh(token, attempt, None).await
     }
 
     /// Ends what is due, with events, and purges old tombstones. Runs by itself as configured.
@@ -277,6 +295,13 @@ impl SessionManager {
     pub async fn record(&self, id: SessionId) -> Result<Option<Arc<Record>>, SessionError> {
         let found = self.engine.fetch(id).await?;
         Ok(found.map(|cached| Arc::clone(&cached.record)))
+    }
+}
+
+impl From<Refreshed> for Begun {
+    fn from(refreshed: Refreshed) -> Self {
+        let Refreshed { token, record, roles, .. } = refreshed;
+        Self { token, record, roles }
     }
 }
 

@@ -184,6 +184,18 @@ impl Session {
         }
     }
 
+    /// Extends the session of a cookie: activity now, and a remembered cookie is sent again with
+    /// what is left of its life. A cookie that is due for rotation was rotated when it was judged.
+    pub fn extend(&self) {
+        self.touch();
+        let mut state = self.lock();
+        state.is_activity = true;
+        let again = state.live().filter(|cached| cached.record.is_remembered).cloned();
+        if let Some(cached) = again.filter(|_| state.cookie == CookieAction::None) {
+            state.cookie = CookieAction::set(&cached);
+        }
+    }
+
     /// Says that this request is no activity: a status poll, an event stream, an automatic
     /// refresh. It does not move the idle limit.
     pub fn not_activity(&self) {
