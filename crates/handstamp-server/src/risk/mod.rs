@@ -129,7 +129,7 @@ impl Risk {
             device: Device::of(client),
             source: client.ip.map(source_of),
             place: place.as_ref(),
-            tally: self.recent.succeeded(&attempt),
+            tally: self.recent.began(&attempt),
         };
         let past = Past { sessions, geo: &self.geo, since: at.minus(self.config.remember) };
         let history = past.of(subject, record.id, &signal).await?;
@@ -137,7 +137,11 @@ impl Risk {
         let scene = scene(record, client, at, During::SignIn);
         let is_new = signal.device.is_known() && !history.knows_device(signal.device);
         let more = is_new.then(|| scene.event(Told::DeviceNew)).transpose()?;
-        self.conclude(sessions, &scene, findings, more).await
+        let verdict = self.conclude(sessions, &scene, findings, more).await?;
+        if !verdict.action.stops() {
+            self.recent.trust(&attempt);
+        }
+        Ok(verdict)
     }
 
     /// Judges a refresh by `client`, before its answer leaves. `record` says how the session began.

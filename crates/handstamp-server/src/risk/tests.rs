@@ -406,6 +406,25 @@ async fn f10_a_restart_is_no_fresh_start_for_whoever_tries_passwords() {
 }
 
 #[tokio::test]
+async fn b11_a_sign_in_that_a_rule_stopped_makes_nobody_at_home_and_forgets_no_failure() {
+    let config = RiskConfig { many_failures: Action::End, ..RiskConfig::default() };
+    let world = World::of(config.clone());
+    world.sign_in("ada", PARIS, FIREFOX).await;
+    for _ in 0..20 {
+        world.fail("ada", BERLIN).await;
+    }
+    let (_, verdict) = world.sign_in("ada", BERLIN, CURL).await;
+    assert_eq!(verdict.action, Action::End);
+    let restarted = Risk::new(config, places()).unwrap();
+    restarted.seed(&world.sessions).await.unwrap();
+    let (ada, address) = (Subject::new("ada").unwrap(), BERLIN.parse().ok());
+    for risk in [&world.risk, &restarted] {
+        let advice = risk.advise(&world.sessions, Some(&ada), None, address);
+        assert!(matches!(advice, Advice::Delay(wait) if wait.as_secs() == 900), "{advice:?}");
+    }
+}
+
+#[tokio::test]
 async fn f10_a_name_that_was_typed_is_counted_in_any_spelling_and_told_to_nobody() {
     let world = World::of(RiskConfig::default());
     let mut recent = 0;

@@ -94,20 +94,26 @@ impl Recent {
         (signal, self.advice(&kept, &keys, at))
     }
 
-    /// Notes a sign-in that came about. Answers what was counted, this subject among those tried;
-    /// the failures of the subject are forgotten with that.
-    pub fn succeeded(&self, attempt: &Attempt<'_>) -> Tally {
+    /// Counts the subject of a sign-in that came about among those tried from its source. Answers
+    /// what was counted before.
+    pub fn began(&self, attempt: &Attempt<'_>) -> Tally {
         let (keys, at) = (self.keys(attempt), attempt.at);
         let mut kept = self.lock();
         self.note_source(&mut kept, &keys, at, |_| {});
-        let tally = self.tally(&kept, &keys, at);
+        self.tally(&kept, &keys, at)
+    }
+
+    /// Trusts a sign-in that no rule stopped: the failures of the subject are forgotten with it,
+    /// and its source is one that the subject is at home at. Those of the source stay.
+    pub fn trust(&self, attempt: &Attempt<'_>) {
+        let keys = self.keys(attempt);
+        let mut kept = self.lock();
         for lane in keys.lanes.into_iter().flatten() {
             kept.accounts.remove(&lane);
         }
         if let Some(home) = keys.home {
             kept.homes.insert(home, ());
         }
-        tally
     }
 
     /// What to do about a try that is to come.

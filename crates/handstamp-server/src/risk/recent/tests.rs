@@ -91,8 +91,10 @@ fn b11_a_sign_in_tells_what_failed_before_and_forgets_it() {
     for second in 0..12 {
         recent.failed(&by(&ada, "192.0.2.1", second));
     }
-    let tally = recent.succeeded(&by(&ada, "192.0.2.1", 12));
+    let tally = recent.began(&by(&ada, "192.0.2.1", 12));
     assert_eq!(tally, Tally { by_subject: 12, by_address: 12, subjects: 1 });
+    assert_eq!(recent.began(&by(&ada, "192.0.2.1", 12)), tally, "until it is trusted");
+    recent.trust(&by(&ada, "192.0.2.1", 12));
     let (signal, advice) = recent.failed(&by(&ada, "192.0.2.1", 13));
     assert_eq!((signal.tally.by_subject, advice), (1, Advice::Allow));
     assert_eq!(signal.tally.by_address, 13, "one good password clears no address");
@@ -101,7 +103,7 @@ fn b11_a_sign_in_tells_what_failed_before_and_forgets_it() {
 #[test]
 fn s94_failures_from_elsewhere_do_not_slow_a_subject_down_where_it_is_at_home() {
     let (recent, ada) = (recent(), subject("ada"));
-    recent.succeeded(&by(&ada, "192.0.2.1", 0));
+    recent.trust(&by(&ada, "192.0.2.1", 0));
     for second in 1..=60 {
         let address = format!("198.51.100.{second}");
         recent.failed(&by(&ada, &address, second));
@@ -142,7 +144,7 @@ fn f10_a_flood_of_names_and_addresses_takes_bounded_room() {
             recent.failed(&by(&ada, "192.0.2.1", 0));
         }
         if number % 10 == 0 {
-            recent.succeeded(&by(&subject(&number.to_string()), &address, 0));
+            recent.trust(&by(&subject(&number.to_string()), &address, 0));
         }
     }
     let kept = recent.lock();
@@ -168,5 +170,6 @@ fn an_attempt_of_nobody_from_nowhere_is_no_trouble() {
     let attempt = Attempt { subject: None, name: None, address: None, at: at(0) };
     let (signal, advice) = recent.failed(&attempt);
     assert_eq!((signal.tally, advice), (Tally::default(), Advice::Allow));
-    assert_eq!(recent.succeeded(&attempt), Tally::default());
+    recent.trust(&attempt);
+    assert_eq!(recent.began(&attempt), Tally::default());
 }
