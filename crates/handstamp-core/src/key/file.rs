@@ -26,6 +26,20 @@ pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     sync_folder(path)
 }
 
+/// Waits until nobody else changes the file. The system lets go of the lock when the process dies,
+/// however it dies.
+pub(super) fn lock(path: &Path) -> io::Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(Path::new(&name))?;
+    file.lock()?;
+    Ok(file)
+}
+
 fn beside(path: &Path) -> std::path::PathBuf {
     let mut name = path.as_os_str().to_owned();
     let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
