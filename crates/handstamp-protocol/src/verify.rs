@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::sessions::Kind;
 
+/// The `typ` of an assertion: it never passes as an access token, nor the other way round.
+pub const ASSERTION_TYPE: &str = "handstamp-assertion+jwt";
+
 /// How long an assertion is good.
 pub const ASSERTION_SECONDS: u64 = 60;
 

@@ -206,7 +206,18 @@ fn s63_what_is_not_plain_utf_8_json_is_refused() {
 #[test]
 fn s65_no_token_of_another_type_passes_and_no_access_token_as_one() {
     let forge = Forge::new();
-    for typ in ["JWT", "dpop+jwt", "dbsc+jwt", "secevent+jwt", "logout+jwt", "at+jwt ", "", "jwt"] {
+    let assertion = handstamp_protocol::verify::ASSERTION_TYPE;
+    for typ in [
+        assertion,
+        "JWT",
+        "dpop+jwt",
+        "dbsc+jwt",
+        "secevent+jwt",
+        "logout+jwt",
+        "at+jwt ",
+        "",
+        "jwt",
+    ] {
         assert_eq!(forge.verdict(&forge.with_header("typ", json!(typ))), Err(TYPE), "{typ:?}");
         let token = sign(&forge.key);
         if typ != "at+jwt" {
