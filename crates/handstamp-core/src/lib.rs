@@ -50,3 +50,4 @@ pub use session::{
     CommitFuture, CookieAction, CookieValue, Ending, Finish, Outgoing, Presented, Session,
 };
 pub use sign_in::SignIn;
+pub use token::AccessClaim;

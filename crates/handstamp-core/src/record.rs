@@ -390,6 +390,15 @@ impl Record {
         }
     }
 
+    /// The first generation whose access tokens are good: that of the latest privilege change. While
+    /// the session is suspended, none that has been minted is.
+    pub const fn min_generation(&self) -> u32 {
+        match self.suspended {
+            Some(_) => self.lineage.generation.saturating_add(1),
+            None => self.lineage.privilege_generation,
+        }
+    }
+
     /// Which limit [`due_at`](Self::due_at) is.
     pub fn due_reason(&self) -> EndReason {
         if self.due_at() == self.absolute_expiry { EndReason::Absolute } else { EndReason::Idle }

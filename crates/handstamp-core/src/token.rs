@@ -1,4 +1,4 @@
-//! What a holder presents: session cookies and refresh tokens.
+//! What a holder presents: session cookies and refresh tokens, and what an access token claims.
 //!
 //! `kind+version (1) ‖ key id (1) ‖ session id (18) ‖ generation (4) ‖ check (8) ‖ proof (24)`:
 //! 56 bytes, 75 characters of base64url. The check needs only a key and spares the store forged
@@ -16,7 +16,7 @@ use crate::encoding;
 use crate::id::SessionId;
 use crate::key::{KeyRing, RootKey};
 use crate::random::{RandomError, Rng, random};
-use crate::record::{Lineage, Transport};
+use crate::record::{Lineage, Record, Transport};
 
 const LEN: usize = 56;
 const TEXT_LEN: usize = 75;
@@ -177,6 +177,40 @@ pub(crate) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
         mac.update(part);
     }
     mac.finalize().into_bytes().into()
+}
+
+/// What an access token claims of the session that it was minted for. Whoever checked its signature
+/// asks [`SessionManager::try_access`](crate::SessionManager::try_access) whether that is still so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AccessClaim {
+    /// Which session (`sid`).
+    pub session: SessionId,
+    /// The generation that was current (`gen`).
+    pub generation: u32,
+    /// The epoch of the subject's head (`epoch`).
+    pub epoch: u64,
+    /// The deployment's epoch.
+    pub deployment_epoch: u64,
+}
+
+impl AccessClaim {
+    /// What an access token that is minted now, for the session of this record, claims.
+    pub const fn of(record: &Record) -> Self {
+        Self {
+            session: record.id,
+            generation: record.lineage.generation,
+            epoch: record.epoch,
+            deployment_epoch: record.deployment_epoch,
+        }
+    }
+
+    /// Whether the record is from before the token was minted, which only a store that was restored
+    /// from the past can bring about.
+    pub(crate) const fn is_ahead_of(&self, record: &Record) -> bool {
+        self.generation > record.lineage.generation
+            || self.epoch > record.epoch
+            || self.deployment_epoch > record.deployment_epoch
+    }
 }
 
 /// Names one wish to refresh: at least 128 random bits that a client writes to disk before it

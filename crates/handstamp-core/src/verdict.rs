@@ -10,6 +10,9 @@
 //! | superseded by a privilege change | refused; within grace nothing ends | refused, nothing sent |
 //! | older | reuse | refused; ends only by policy |
 //! | ahead of the store | refused, alarm | refused, alarm |
+//!
+//! An access token has no proof of its own here: its signature was checked. It is good from the
+//! latest privilege change on ([`judge_access`]).
 
 use std::time::Duration;
 
@@ -178,6 +181,33 @@ fn judge_unseen(
 fn is_same_attempt(lineage: &Lineage, attempt: Option<&[u8; 32]>, now: Timestamp) -> bool {
     let is_same = attempt.is_some() && attempt == lineage.attempt.as_ref();
     is_same && now.since(lineage.rotated_at) <= RETRY_WINDOW
+}
+
+/// The verdict on an access token that was minted with some generation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AccessVerdict {
+    /// Good. The first sight of a generation is worth noting.
+    Good {
+        /// Whether this is the first time that the current generation is presented.
+        is_first_sight: bool,
+    },
+    /// Refused: a privilege change superseded it.
+    Superseded,
+    /// Refused: the store has been restored from the past. An alarm.
+    Ahead,
+}
+
+/// Judges an access token that was minted with `generation`. A routine rotation does not supersede
+/// one: it has a short life of its own.
+pub const fn judge_access(lineage: &Lineage, generation: u32) -> AccessVerdict {
+    if generation > lineage.generation {
+        AccessVerdict::Ahead
+    } else if generation < lineage.privilege_generation {
+        AccessVerdict::Superseded
+    } else {
+        let is_first_sight = generation == lineage.generation && !lineage.is_seen;
+        AccessVerdict::Good { is_first_sight }
+    }
 }
 
 /// What bumps the generation.
@@ -397,6 +427,20 @@ mod tests {
     #[test]
     fn cookie_ahead_of_the_store_is_an_alarm() {
         assert_eq!(cookie(&lineage(true), 4, after(0)), CookieVerdict::Ahead);
+    }
+
+    #[test]
+    fn an_access_token_outlives_routine_rotations_and_no_privilege_change() {
+        let good = |is_first_sight| AccessVerdict::Good { is_first_sight };
+        let mut lineage = lineage(false);
+        for (generation, verdict) in
+            [(1, good(false)), (2, good(false)), (3, good(true)), (4, AccessVerdict::Ahead)]
+        {
+            assert_eq!(judge_access(&lineage, generation), verdict, "{generation}");
+        }
+        lineage.rotate(Rotation::Privilege, 1, None, AT);
+        assert_eq!(judge_access(&lineage, 3), AccessVerdict::Superseded);
+        assert_eq!(judge_access(&lineage, 4), good(true));
     }
 
     #[test]

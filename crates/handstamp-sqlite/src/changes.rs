@@ -16,7 +16,14 @@ const CUT_EVERY: i64 = 64;
 #[derive(Serialize, Deserialize)]
 enum Stored {
     #[serde(rename = "s")]
-    Session(SessionId, u64, u32, bool),
+    Session(
+        SessionId,
+        u64,
+        u32,
+        bool,
+        // Lines from before there was this have none.
+        #[serde(default)] Option<u32>,
+    ),
     #[serde(rename = "h")]
     Subject(Subject, u64, u64),
     #[serde(rename = "d")]
@@ -26,8 +33,8 @@ enum Stored {
 impl From<&Change> for Stored {
     fn from(change: &Change) -> Self {
         match change {
-            Change::Session { id, version, generation, is_ended } => {
-                Self::Session(*id, *version, *generation, *is_ended)
+            Change::Session { id, version, generation, min_generation, is_ended } => {
+                Self::Session(*id, *version, *generation, *is_ended, Some(*min_generation))
             }
             Change::Subject { subject, version, epoch } => {
                 Self::Subject(subject.clone(), *version, *epoch)
@@ -40,8 +47,10 @@ impl From<&Change> for Stored {
 impl From<Stored> for Change {
     fn from(stored: Stored) -> Self {
         match stored {
-            Stored::Session(id, version, generation, is_ended) => {
-                Self::Session { id, version, generation, is_ended }
+            Stored::Session(id, version, generation, is_ended, min_generation) => {
+                // Where it is not known, none but the tokens of that generation are good.
+                let min_generation = min_generation.unwrap_or(generation);
+                Self::Session { id, version, generation, min_generation, is_ended }
             }
             Stored::Subject(subject, version, epoch) => Self::Subject { subject, version, epoch },
             Stored::Deployment(epoch) => Self::Deployment { epoch },
@@ -128,4 +137,24 @@ fn after_number(
         changes.extend(stored.into_iter().map(Change::from));
     }
     Ok((changes, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_reads_back_and_an_older_one_is_read_as_the_stricter() {
+        let id = SessionId::from_bytes([7; 18]);
+        let change =
+            Change::Session { id, version: 4, generation: 3, min_generation: 2, is_ended: false };
+        let read = |json: &str| Change::from(serde_json::from_str::<Stored>(json).unwrap());
+        assert_eq!(read(&serde_json::to_string(&Stored::from(&change)).unwrap()), change);
+        let Change::Session { min_generation, .. } =
+            read(&format!(r#"{{"s":["{id}",4,3,false]}}"#))
+        else {
+            panic!("a session's line")
+        };
+        assert_eq!(min_generation, 3);
+    }
 }

@@ -3,7 +3,7 @@
 use super::fixture::Fixture;
 use super::sample::{self, at, subject};
 use super::world::World;
-use crate::record::Record;
+use crate::record::{Record, Suspended};
 use crate::store::{Change, Cursor};
 
 /// **C32** The change log tells every applied group once, in the order of commits.
@@ -14,7 +14,7 @@ pub async fn c32_the_change_log_tells_each_change_once_in_order(fixture: &dyn Fi
     assert!(empty.changes.is_empty() && !empty.has_gap, "nothing has happened yet: {empty:?}");
     let first = world.begin(&alice).await;
     let mut rotated = first.clone();
-    rotated.lineage.generation = 2;
+    (rotated.lineage.generation, rotated.lineage.privilege_generation) = (2, 2);
     world.one(sample::adopt(&rotated, sample::bump(&alice))).await;
     world.try_one(sample::replace(&first)).await;
     world.change(sample::bump_deployment()).await;
@@ -32,6 +32,8 @@ pub async fn c32_the_change_log_tells_each_change_once_in_order(fixture: &dyn Fi
     assert_eq!(whole.changes, expected, "in one page as well");
     assert!(world.changes(&cursor).await.0.is_empty(), "nothing twice");
     assert!(world.changes(&empty.cursor).await.0 == expected, "from where nothing had happened");
+    assert_eq!(min_generation_when_suspended(&world).await, 2, "none that was minted is good");
+    let (_, cursor) = world.changes(&cursor).await;
     let (a, b) = (world.anonymous(), world.anonymous());
     world.commit(vec![sample::insert(&a), sample::insert(&b)]).await;
     let (changes, _) = world.changes(&cursor).await;
@@ -39,8 +41,21 @@ pub async fn c32_the_change_log_tells_each_change_once_in_order(fixture: &dyn Fi
     in_order_under_load(&world).await;
 }
 
+/// What the log tells of a session of generation 1 that is set aside.
+async fn min_generation_when_suspended(world: &World) -> u32 {
+    let mut record = world.insert(&world.anonymous()).await;
+    let (_, cursor) = world.changes(&Cursor::default()).await;
+    record.suspended = Some(Suspended { at: at(1), by: None, why: None });
+    world.one(sample::replace(&record)).await;
+    match world.changes(&cursor).await.0[..] {
+        [Change::Session { min_generation, .. }] => min_generation,
+        ref other => panic!("one change of a session: {other:?}"),
+    }
+}
+
 fn session(record: &Record, version: u64, generation: u32, is_ended: bool) -> Change {
-    Change::Session { id: record.id, version, generation, is_ended }
+    let min_generation = generation;
+    Change::Session { id: record.id, version, generation, min_generation, is_ended }
 }
 
 /// Somebody follows while many write: every change arrives, those of one record in order.

@@ -8,7 +8,6 @@ use crate::cache::{Busy, Cached};
 use crate::commit::{Job, Mutation, Step, event_of};
 use crate::event::Action;
 use crate::policy::Standing;
-use crate::token::Token;
 
 impl Engine {
     /// Notes that the current generation has been presented.
@@ -47,7 +46,7 @@ impl Engine {
     }
 
     /// Tells of a token that should not have come, at most once a minute for each session.
-    pub(super) fn tell_alarm(self: &Arc<Self>, session: &Cached, action: Action, token: &Token) {
+    pub(super) fn tell_alarm(self: &Arc<Self>, session: &Cached, action: Action, generation: u32) {
         let now = self.now();
         if !session.activity.may_alarm(now) {
             return;
@@ -56,7 +55,7 @@ impl Engine {
         event.is_success = false;
         event.error = Some("token_superseded".into());
         event.details.insert("transport".into(), session.record.transport.as_str().into());
-        event.details.insert("presented_generation".into(), token.generation().into());
+        event.details.insert("presented_generation".into(), generation.into());
         let current = session.record.lineage.generation;
         event.details.insert("current_generation".into(), current.into());
         drop(self.committer.submit(|reply| Job::Tell { events: vec![event], reply }));

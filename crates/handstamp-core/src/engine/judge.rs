@@ -117,7 +117,7 @@ impl Engine {
                 Ok(Judged::Refused { why: Refused::Superseded, proven })
             }
             CookieVerdict::Superseded { is_recent: false } | CookieVerdict::Older => {
-                self.tell_alarm(&session, Action::RefreshReused, token);
+                self.tell_alarm(&session, Action::RefreshReused, token.generation());
                 if self.config.end_on_cookie_reuse() {
                     self.end(session.record.id, EndReason::Reuse, None).await?;
                 }
@@ -125,7 +125,8 @@ impl Engine {
             }
             CookieVerdict::Ahead => {
                 tracing::error!(session = %token.session(), "a token is ahead of the store: was it restored from the past?");
-                self.tell_alarm(&session, Action::Risk("store_restored".into()), token);
+                let alarm = Action::Risk("store_restored".into());
+                self.tell_alarm(&session, alarm, token.generation());
                 Ok(Judged::refused(Refused::Invalid))
             }
             CookieVerdict::Foreign => Ok(Judged::refused(Refused::Invalid)),

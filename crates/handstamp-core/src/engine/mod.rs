@@ -1,5 +1,6 @@
 //! What sessions and their manager share: the store behind its cache, the committer, the keys.
 
+mod access;
 mod acts;
 mod aside;
 mod begin;

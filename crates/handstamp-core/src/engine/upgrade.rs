@@ -44,7 +44,7 @@ impl Engine {
             Standing::Over { ended, .. } => return Err(SessionError::ended(&ended)),
         }
         if let Some(alarm) = alarm {
-            self.tell_alarm(&session, alarm, token);
+            self.tell_alarm(&session, alarm, token.generation());
             return Err(SessionError::Invalid);
         }
         match session.record.kind {

@@ -1,5 +1,6 @@
 //! The session manager: what an application holds, and what operators act through.
 
+mod access;
 mod audit;
 mod holders;
 mod listing;

@@ -24,8 +24,9 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError::LimitReached`] under the `Deny` strategy, [`SessionError::SubjectDisabled`],
-    /// [`SessionError::Refused`] for a text that is no subject, [`SessionError::Invalid`] when two
-    /// session cookies were presented; then nobody is signed in and this session is as it was. [`SessionError::Unavailable`] when the store is out of reach.
+    /// [`SessionError::Refused`] for a text that is no subject or where an access token was
+    /// presented, [`SessionError::Invalid`] when two session cookies were; then nobody is signed in
+    /// and this session is as it was. [`SessionError::Unavailable`] when the store is out of reach.
     ///
     /// # Security
     /// Answers session fixation: no token known before the sign-in is good after it (ASVS 7.2.4).
@@ -41,6 +42,7 @@ impl Session {
             if state.is_ambiguous {
                 return Err(SessionError::Invalid);
             }
+            state.require_cookie()?;
             let old = state.live().map(|cached| Arc::clone(&cached.record));
             (old, state.take_delta(), state.client.clone())
         };
@@ -109,15 +111,21 @@ impl Session {
         if let Some(id) = held.as_ref().map(|record| record.id).or(proven) {
             self.engine().end(id, EndReason::Logout, by).await?;
         }
+        // A token that another has taken the place of must not cost the browser the newer one.
+        let is_stale = self.lock().refusal.is_none_or(|refused| !refused.may_begin());
+        let is_cookie = held.as_ref().map(|record| record.transport == Transport::Cookie);
+        self.leave(is_cookie.unwrap_or(proven.is_some() || !is_stale));
+        Ok(())
+    }
+
+    /// Goes on as nobody, who has signed out.
+    fn leave(&self, must_remove: bool) {
         let mut state = self.lock();
         (state.was_used, state.has_signed_out) = (true, true);
         state.leave();
-        // A token that another has taken the place of must not cost the browser the newer one.
-        let is_stale = state.refusal.is_none_or(|refused| !refused.may_begin());
-        if held.is_some() || proven.is_some() || !is_stale {
+        if must_remove {
             state.cookie = CookieAction::Remove;
         }
-        Ok(())
     }
 
     /// Replaces the token: the old cookie is dead at once, session and data stay. What was
@@ -125,8 +133,10 @@ impl Session {
     /// without a session has no token to replace.
     ///
     /// # Errors
-    /// As [`commit`](Self::commit).
+    /// [`SessionError::Refused`] where an access token was presented; else as
+    /// [`commit`](Self::commit).
     pub async fn regenerate(&self) -> Result<(), SessionError> {
+        self.lock().require_cookie()?;
         self.detached(|session| async move {
             let Some((id, delta)) = session.take_for_act() else { return Ok(()) };
             session.go_on_with(session.engine().regenerate(id, delta).await?);
@@ -139,9 +149,13 @@ impl Session {
     /// fresh, both lifetimes start anew, and the token is replaced.
     ///
     /// # Errors
-    /// [`SessionError::Unauthenticated`] when nobody is signed in; else as
+    /// [`SessionError::Unauthenticated`] when nobody is signed in, [`SessionError::Refused`] where
+    /// an access token was presented (see [`SessionManager::step_up`]); else as
     /// [`commit`](Self::commit).
+    ///
+    /// [`SessionManager::step_up`]: crate::SessionManager::step_up
     pub async fn step_up(&self, amr: &[&str]) -> Result<(), SessionError> {
+        self.lock().require_cookie()?;
         if !self.is_authenticated() {
             return Err(SessionError::Unauthenticated);
         }
@@ -155,7 +169,8 @@ impl Session {
     }
 
     /// Ends all other sessions of the subject and replaces this one's token (ASVS 7.4.3); answers
-    /// how many there were.
+    /// how many there were. Where an access token was presented, the token stays: its holder would
+    /// not learn the next one, and replaces it by itself at each refresh.
     ///
     /// # Errors
     /// [`SessionError::Unauthenticated`] for a session without a subject; [`SessionError::Ended`],
@@ -168,10 +183,35 @@ impl Session {
             let (spared, by) = (Spared::Asking(id), Some(subject.as_str().into()));
             let engine = session.engine();
             let count = engine.end_all(&subject, spared, EndReason::LogoutAll, by).await?;
+            if session.lock().is_by_access {
+                return Ok(count);
+            }
             if let Some((id, delta)) = session.take_for_act() {
                 session.go_on_with(engine.regenerate(id, delta).await?);
             }
             Ok(count)
+        })
+        .await
+    }
+
+    /// Signs out everywhere: every session of the subject ends, this one last; answers how many
+    /// there were.
+    ///
+    /// # Errors
+    /// As [`end_others`](Self::end_others). When this one is over meanwhile, nobody's ends; with
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] the others may have ended and
+    /// this one not.
+    pub async fn end_all(&self) -> Result<u32, SessionError> {
+        let subject = self.user_id().ok_or(SessionError::Unauthenticated)?;
+        let record = self.record().ok_or(SessionError::Unauthenticated)?;
+        self.detached(move |session| async move {
+            let (id, by) = (record.id, Some(Arc::from(subject.as_str())));
+            let (engine, reason) = (session.engine(), EndReason::LogoutAll);
+            let spared = Spared::Asking(id);
+            let others = engine.end_all(&subject, spared, reason, by.clone()).await?;
+            let has_ended = engine.end(id, reason, by).await?;
+            session.leave(record.transport == Transport::Cookie);
+            Ok(others + u32::from(has_ended))
         })
         .await
     }

@@ -118,7 +118,7 @@ impl Session {
         if state.is_ambiguous {
             cookie = CookieAction::None;
         }
-        let is_new = state.is_visitor_new && !state.is_ambiguous;
+        let is_new = state.is_visitor_new && !state.is_ambiguous && !state.is_by_access;
         let visitor = state.visitor.filter(|_| is_new);
         let is_set = cookie != CookieAction::None || visitor.is_some();
         Outgoing {
@@ -211,7 +211,8 @@ impl State {
     /// Whether storing something may begin a session.
     fn may_begin(&self) -> bool {
         let is_allowed = self.refusal.is_none_or(Refused::may_begin);
-        is_allowed && !self.is_destroyed && !self.is_ambiguous && matches!(self.base, Base::Nobody)
+        let is_barred = self.is_destroyed || self.is_ambiguous || self.is_by_access;
+        is_allowed && !is_barred && matches!(self.base, Base::Nobody)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A session as a request handles it: plain data in memory, committed together; what decides who
 //! somebody is, committed at once.
 
+mod access;
 mod acts;
 mod csrf;
 mod data;

@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(super) is_visitor_new: bool,
     /// Two session cookies were presented.
     pub(super) is_ambiguous: bool,
+    /// An access token was presented: whoever did could not keep a cookie.
+    pub(super) is_by_access: bool,
     pub(super) cookie: CookieAction,
     pub(super) was_used: bool,
     pub(super) has_signed_out: bool,
@@ -61,6 +63,7 @@ impl State {
             visitor: None,
             is_visitor_new: false,
             is_ambiguous: false,
+            is_by_access: false,
             cookie: CookieAction::None,
             was_used: false,
             has_signed_out: false,

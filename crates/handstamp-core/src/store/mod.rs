@@ -104,6 +104,9 @@ pub enum Change {
         version: u64,
         /// Its generation now.
         generation: u32,
+        /// The first generation whose access tokens are good:
+        /// [`Record::min_generation`].
+        min_generation: u32,
         /// Whether it is a tombstone now.
         is_ended: bool,
     },

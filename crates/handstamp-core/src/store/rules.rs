@@ -331,6 +331,7 @@ fn changes(change: Option<&HeadChange>, heads: &Heads, record: Option<&Record>) 
         id: record.id,
         version: record.version,
         generation: record.lineage.generation,
+        min_generation: record.min_generation(),
         is_ended: record.is_tombstone(),
     });
     of_head.into_iter().chain(of_record).collect()

@@ -1,6 +1,7 @@
 //! The suite that tests the engine over a store: what must be true of sessions, whatever keeps
 //! them. [`engine_suite!`](crate::engine_suite) makes a `#[test]` of every function.
 
+pub mod accesses;
 pub mod answers;
 pub mod clocks;
 pub mod concurrency;
@@ -116,6 +117,19 @@ macro_rules! engine_suite {
             a_request_with_a_session_takes_over_from_no_other
             a_sign_in_shortens_lifetimes_and_never_lengthens_them
             a_session_remembers_who_began_it_and_for_whom
+        } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, accesses {
+            an_access_token_of_a_session_in_use_costs_no_store_call
+            an_access_token_outlives_a_refresh_and_no_privilege_change
+            an_access_token_shows_that_its_refresh_token_arrived
+            an_access_token_dies_with_its_session_by_whatever_ends_it
+            an_access_token_ahead_of_the_store_is_an_alarm
+            a_session_by_access_token_sets_no_cookie
+            ending_the_others_replaces_only_a_cookie
+            signing_out_everywhere_ends_this_one_too
+        } }
+        $crate::engine_suite! { @tests $make, play, accesses {
+            no_access_token_is_good_after_the_end
         } }
         $crate::engine_suite! { @tests $make, play_in_parallel, heads {
             the_others_are_dead_before_their_tombstones_are_written

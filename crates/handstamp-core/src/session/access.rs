@@ -1,0 +1,37 @@
+//! The session of a request that presents an access token.
+
+use std::sync::Arc;
+
+use super::Session;
+use super::state::{Base, State};
+use crate::cache::Cached;
+use crate::engine::Engine;
+use crate::error::SessionError;
+use crate::record::Client;
+use crate::token::AccessClaim;
+
+impl Session {
+    /// The session of a request whose access token was judged. Who presents one takes no other
+    /// token from the answer.
+    pub(crate) fn of_access(engine: Arc<Engine>, cached: Arc<Cached>, client: Client) -> Self {
+        let mut state = State::new(Base::Live(cached), client);
+        state.is_by_access = true;
+        Self::with_state(engine, state)
+    }
+
+    /// What an access token that is minted now for this session claims; `None` for a visitor
+    /// without one.
+    pub fn access_claim(&self) -> Option<AccessClaim> {
+        self.read(AccessClaim::of)
+    }
+}
+
+impl State {
+    /// Refuses what would replace the token of a holder who could not be told the new one.
+    pub(super) fn require_cookie(&self) -> Result<(), SessionError> {
+        match self.is_by_access {
+            false => Ok(()),
+            true => Err(SessionError::Refused("an access token takes no new token".into())),
+        }
+    }
+}
