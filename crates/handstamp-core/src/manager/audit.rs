@@ -7,7 +7,7 @@ use crate::chain::{BrokenAt, Link, Sealer, verify_chain};
 use crate::commit::{Job, blank_event};
 use crate::encoding;
 use crate::error::SessionError;
-use crate::event::{Action, Personal};
+use crate::event::{Action, Event, Personal};
 use crate::id::Subject;
 use crate::record::Client;
 use crate::store::{EventFilter, EventPage, Page};
@@ -52,8 +52,29 @@ impl SessionManager {
         event.subject = failure.subject;
         let identifier = failure.identifier.map(|typed| self.blind(typed));
         event.set_personal(Personal { client: failure.client, identifier });
-        let job = |reply| Job::Tell { events: vec![event], reply };
-        engine.committer.run(job).await.map(drop)
+        self.tell(vec![event]).await
+    }
+
+    /// An event of `action` at this moment, from `client` and about nobody yet: to be filled in and
+    /// given to [`tell`](Self::tell).
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when no random bytes can be had.
+    pub fn event(&self, action: Action, client: &Client) -> Result<Event, SessionError> {
+        blank_event(action, client, self.engine.now(), &*self.engine.rng)
+    }
+
+    /// Writes events that change no session into the audit log, all or none; nothing at all is
+    /// written for none.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
+    pub async fn tell(&self, events: Vec<Event>) -> Result<(), SessionError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let job = |reply| Job::Tell { events, reply };
+        self.engine.committer.run(job).await.map(drop)
     }
 
     /// A keyed hash under which two equal names are equal, and that tells nobody the name: what the

@@ -24,11 +24,10 @@ use std::net::IpAddr;
 
 pub use advice::Advice;
 pub use config::{RiskConfig, RiskConfigError, Threshold, Throttle};
-use handstamp_core::event::{Action as Told, Event};
+use handstamp_core::event::{self, Event};
 use handstamp_core::id::{SessionId, Subject};
 use handstamp_core::record::{Client, EndReason, Kind, Record};
 use handstamp_core::store::{EventFilter, Page};
-use handstamp_core::time::Timestamp;
 use handstamp_core::{SessionError, SessionManager, SignInFailure};
 use history::{Past, seen};
 pub use recent::{Attempt, Recent};
@@ -37,7 +36,7 @@ pub use signal::{
     BeginSignal, Device, FailureSignal, History, RefreshSignal, Seen, Tally, source_of,
 };
 pub use tell::explain;
-use tell::{During, Scene, tell};
+use tell::{During, Scene};
 
 use crate::client::device_words;
 use crate::geo::Geo;
@@ -134,10 +133,10 @@ impl Risk {
         let past = Past { sessions, geo: &self.geo, since: at.minus(self.config.remember) };
         let history = past.of(subject, record.id, &signal).await?;
         let findings = rules::on_begin(&signal, &history, &self.config);
-        let scene = scene(record, client, at, During::SignIn);
+        let scene = Scene::of(sessions, record, client, During::SignIn);
         let is_new = signal.device.is_known() && !history.knows_device(signal.device);
-        let more = is_new.then(|| scene.event(Told::DeviceNew)).transpose()?;
-        let verdict = self.conclude(sessions, &scene, findings, more).await?;
+        let more = is_new.then(|| scene.event(event::Action::DeviceNew)).transpose()?;
+        let verdict = self.conclude(&scene, findings, more).await?;
         if !verdict.action.stops() {
             self.recent.trust(&attempt);
         }
@@ -172,8 +171,8 @@ impl Risk {
         }
         let mut is_told = is_told.into_iter();
         findings.retain(|_| is_told.next() != Some(true));
-        let scene = scene(record, client, at, During::Refresh);
-        self.conclude(sessions, &scene, findings, None).await
+        let scene = Scene::of(sessions, record, client, During::Refresh);
+        self.conclude(&scene, findings, None).await
     }
 
     /// Judges that a superseded refresh token of `session` came back from `client`. The engine has
@@ -198,8 +197,8 @@ impl Risk {
             return Ok(Verdict::default());
         }
         let words = "with a token that had been exchanged before";
-        let scene = scene(&record, client, sessions.now(), During::Refresh);
-        self.conclude(sessions, &scene, vec![Finding::new(rule, words)], None).await
+        let scene = Scene::of(sessions, &record, client, During::Refresh);
+        self.conclude(&scene, vec![Finding::new(rule, words)], None).await
     }
 
     /// Counts a sign-in that failed, and advises about the next. Call it after
@@ -220,10 +219,10 @@ impl Risk {
         let (signal, advice) = self.recent.failed(&attempt);
         let findings = rules::on_failure(&signal, &self.config);
         let client = &failure.client;
-        let scene = Scene { at, during: During::Failure, subject, session: None, client };
+        let scene = Scene { sessions, during: During::Failure, subject, session: None, client };
         let events =
             findings.iter().map(|found| scene.finding(found, self.config.action(found.rule)));
-        tell(sessions, events.collect::<Result<_, _>>()?).await?;
+        sessions.tell(events.collect::<Result<_, _>>()?).await?;
         let is_named = subject.is_some() || name.is_some();
         let recent = if is_named { signal.tally.by_subject } else { signal.tally.by_address };
         Ok(FailureVerdict { recent, advice, findings })
@@ -246,7 +245,6 @@ impl Risk {
     /// Tells what was found, then does what is to be done about it.
     async fn conclude(
         &self,
-        sessions: &SessionManager,
         scene: &Scene<'_>,
         findings: Vec<Finding>,
         more: Option<Event>,
@@ -254,18 +252,14 @@ impl Risk {
         let action_of = |finding: &Finding| self.config.action(finding.rule);
         let told = findings.iter().map(|finding| scene.finding(finding, action_of(finding)));
         let events = more.map(Ok).into_iter().chain(told).collect::<Result<_, _>>()?;
-        tell(sessions, events).await?;
+        scene.sessions.tell(events).await?;
         let strictest = findings.iter().max_by_key(|finding| action_of(finding));
         let action = strictest.map(action_of).unwrap_or_default();
         if let (Some(id), Some(finding)) = (scene.session, strictest) {
-            carry_out(sessions, id, action, finding.rule).await?;
+            carry_out(scene.sessions, id, action, finding.rule).await?;
         }
         Ok(Verdict { action, findings })
     }
-}
-
-fn scene<'a>(record: &'a Record, client: &'a Client, at: Timestamp, during: During) -> Scene<'a> {
-    Scene { at, during, subject: record.subject.as_ref(), session: Some(record.id), client }
 }
 
 /// Whether a session ended, or was suspended, because a superseded refresh token of it came back.
@@ -282,7 +276,7 @@ async fn told(
     rule: Rule,
     limit: usize,
 ) -> Result<Vec<Event>, SessionError> {
-    let action = Some(Told::Risk(rule.as_str().into()));
+    let action = Some(event::Action::Risk(rule.as_str().into()));
     let filter = EventFilter { session: Some(session), action, ..EventFilter::default() };
     Ok(sessions.events(&filter, &Page::first(limit)).await?.events)
 }

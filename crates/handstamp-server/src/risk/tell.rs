@@ -1,11 +1,8 @@
 //! Findings as events that explain themselves.
 
-use handstamp_core::chain::Sealer;
-use handstamp_core::event::{Action as Told, Event, Personal};
-use handstamp_core::id::{EventId, SessionId, Subject};
-use handstamp_core::random::{Rng, SystemRng};
-use handstamp_core::record::Client;
-use handstamp_core::time::Timestamp;
+use handstamp_core::event::{self, Event};
+use handstamp_core::id::{SessionId, Subject};
+use handstamp_core::record::{Client, Record};
 use handstamp_core::{SessionError, SessionManager};
 use serde_json::Value;
 
@@ -42,30 +39,43 @@ impl During {
 /// What the events of one look at the rules have in common.
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
-    pub(super) at: Timestamp,
+    pub(super) sessions: &'a SessionManager,
     pub(super) during: During,
     pub(super) subject: Option<&'a Subject>,
     pub(super) session: Option<SessionId>,
     pub(super) client: &'a Client,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    /// A look at the session of `record`, as `client` uses it.
+    pub(super) fn of(
+        sessions: &'a SessionManager,
+        record: &'a Record,
+        client: &'a Client,
+        during: During,
+    ) -> Self {
+        Self {
+            sessions,
+            during,
+            subject: record.subject.as_ref(),
+            session: Some(record.id),
+            client,
+        }
+    }
+
     /// An event of `action` in this scene.
-    pub(super) fn event(&self, action: Told) -> Result<Event, SessionError> {
-        let mut salt = [0; 16];
-        SystemRng.fill(&mut salt)?;
-        let mut event = Event::new(EventId::generate(&SystemRng)?, self.at, action, salt);
+    pub(super) fn event(&self, action: event::Action) -> Result<Event, SessionError> {
+        let mut event = self.sessions.event(action, self.client)?;
         event.subject = self.subject.cloned();
         event.session = self.session;
         event.is_success = self.during != During::Failure;
-        event.set_personal(Personal { client: self.client.clone(), ..Personal::default() });
         Ok(event)
     }
 
     /// The event `risk.` and the rule's name, with the reasons and what is done about it.
     pub(super) fn finding(&self, finding: &Finding, action: Action) -> Result<Event, SessionError> {
         let rule = finding.rule;
-        let mut event = self.event(Told::Risk(rule.as_str().into()))?;
+        let mut event = self.event(event::Action::Risk(rule.as_str().into()))?;
         event.details.clone_from(&finding.reasons);
         for (name, value) in [
             ("severity", rule.severity().as_str()),
@@ -79,25 +89,13 @@ impl Scene<'_> {
     }
 }
 
-/// Adds `events` to the audit log.
-pub(super) async fn tell(
-    sessions: &SessionManager,
-    events: Vec<Event>,
-) -> Result<(), SessionError> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let sealer = Sealer::new(sessions.keys().clone());
-    Ok(sessions.store().append(events, &sealer).await?)
-}
-
 /// What an event `risk.…` tells, in one line for people: "signed in from FR, 1,900 km from the last
 /// place, 25 minutes later". `None` for an event of another kind.
 ///
 /// The country is told while the event's personal part is there, and left out once that has been
 /// erased.
 pub fn explain(event: &Event) -> Option<String> {
-    let Told::Risk(_) = &event.action else { return None };
+    let event::Action::Risk(_) = &event.action else { return None };
     let detail = |name: &str| event.details.get(name).and_then(Value::as_str);
     let words = detail("explanation")?;
     let during =

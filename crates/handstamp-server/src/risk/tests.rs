@@ -7,6 +7,7 @@ use handstamp_core::record::Transport;
 use handstamp_core::sign_in::SignIn;
 use handstamp_core::store::MemoryStore;
 use handstamp_core::testing::{Call, Failure, GateStore, ManualClock};
+use handstamp_core::time::Timestamp;
 use handstamp_core::{Begun, SessionManager};
 
 use super::*;
@@ -73,11 +74,9 @@ impl World {
     /// What the log tells beside sessions, oldest first, with the lines for people.
     async fn told(&self) -> Vec<String> {
         let all = self.sessions.events(&EventFilter::default(), &Page::first(1_000)).await.unwrap();
-        let ours = all
-            .events
-            .iter()
-            .rev()
-            .filter(|event| matches!(event.action, Told::Risk(_) | Told::DeviceNew));
+        let ours = all.events.iter().rev().filter(|event| {
+            matches!(event.action, event::Action::Risk(_) | event::Action::DeviceNew)
+        });
         ours.map(|event| match explain(event) {
             Some(words) => format!("{}: {words}", event.action),
             None => event.action.to_string(),
@@ -140,7 +139,7 @@ async fn f11_what_erases_the_place_leaves_the_reason() {
     world.pass(60);
     world.sign_in("ada", NEW_YORK, FIREFOX).await;
     let filter = EventFilter {
-        action: Some(Told::Risk("impossible_travel".into())),
+        action: Some(event::Action::Risk("impossible_travel".into())),
         ..EventFilter::default()
     };
     let mut found = world.sessions.events(&filter, &Page::first(1)).await.unwrap().events;
