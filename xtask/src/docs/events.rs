@@ -7,7 +7,9 @@ use crate::tidy::source::{has_word, word};
 use crate::tidy::tree::Tree;
 
 const SOURCE: &str = "crates/handstamp-core/src/event.rs";
-const ENGINE: &str = "crates/handstamp-core/src/";
+
+/// Where events are told: in the engine, and by the risk rules of the service.
+const TELLERS: [&str; 2] = ["crates/handstamp-core/src/", "crates/handstamp-server/src/risk/"];
 
 /// Where actions stand that the engine does not tell: their definition, and the suites.
 const NOT_TOLD: [&str; 3] = ["event.rs", "chain.rs", "conformance/"];
@@ -55,11 +57,11 @@ fn name(text: &str, item: &Item<'_>) -> Option<String> {
 
 fn is_told(tree: &Tree, variant: &str) -> bool {
     let names = format!("Action::{variant}");
-    let is_engine = |path: &str| {
-        let rest = path.strip_prefix(ENGINE);
+    let is_teller = |path: &str| {
+        let rest = TELLERS.iter().find_map(|teller| path.strip_prefix(teller));
         rest.is_some_and(|rest| !NOT_TOLD.iter().any(|other| rest.starts_with(other)))
     };
-    tree.files().any(|(path, text)| is_engine(path) && has_word(text, &names))
+    tree.files().any(|(path, text)| is_teller(path) && has_word(text, &names))
 }
 
 #[cfg(test)]
