@@ -1,6 +1,7 @@
 //! Deliveries as they are kept: one event on its way to one webhook. The event itself stays in the
 //! audit log, so that what is erased there is erased here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use handstamp_core::data::DataError;
@@ -139,6 +140,27 @@ impl Shelves {
     /// Puts `delivery` among those that are over, to be forgotten at `until`.
     pub(super) fn end(&self, delivery: &Delivery, until: Timestamp) -> Result<Put, DataError> {
         Ok(Put::new(&self.over, &delivery.key(), delivery)?.due(until))
+    }
+
+    /// Lets all that waits be tried now, once, and otherwise when it would have been; but for
+    /// those of these keys. A receiver is back, or somebody says so.
+    pub(super) async fn hurry(
+        &self,
+        ledger: &Arc<dyn Ledger>,
+        now: Timestamp,
+        but: &BTreeSet<String>,
+    ) -> Result<(), LedgerError> {
+        let mut puts = Vec::new();
+        for entry in ledger.due(&self.waiting, Timestamp::MAX, WINDOW).await? {
+            let delivery: Delivery = entry.read()?;
+            let may_hurry = delivery.next_at > now && !delivery.was_early;
+            if may_hurry && !but.contains(&*entry.key) {
+                puts.push(self.wait(&delivery, now)?.if_version(entry.version));
+            }
+        }
+        // If another process works on one of them, all come when they would have come.
+        let _ = ledger.write(puts).await?;
+        Ok(())
     }
 
     /// A page of both. All that wait stand on the first, before the newest of those that are over.

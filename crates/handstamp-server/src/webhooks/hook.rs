@@ -91,15 +91,19 @@ impl Hook {
     /// The secrets that sign at `now`, newest first.
     ///
     /// # Errors
-    /// [`SealError`] when one cannot be opened: a receiver must not lose the one it knows.
+    /// [`SealError`] when the newest cannot be opened. The one before is left out then: it is
+    /// lost, and the newest is there to take its place.
     pub(super) fn secrets(
         &self,
         keys: &KeyRing,
         now: Timestamp,
     ) -> Result<Vec<SigningSecret>, SealError> {
-        let good = self.secrets.iter().filter(|it| it.until.is_none_or(|until| until > now));
+        let is_good = |it: &&StoredSecret| it.until.is_none_or(|until| until > now);
         let open = |it: &StoredSecret| it.sealed.open(keys, PURPOSE, &self.id);
-        good.map(|it| open(it).map(SigningSecret::from_bytes)).collect()
+        let mut opened = self.secrets.iter().filter(is_good).map(open);
+        let newest = opened.next().transpose()?;
+        let all = newest.into_iter().chain(opened.filter_map(Result::ok));
+        Ok(all.map(SigningSecret::from_bytes).collect())
     }
 
     /// Stops sending, for this reason.

@@ -23,6 +23,7 @@ mod send;
 mod shared;
 mod target;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -191,7 +192,7 @@ impl Webhooks {
     }
 
     /// Changes a webhook; `None` if there is none of this id. One that is turned on again goes on
-    /// where it stopped.
+    /// where it stopped, and tries at once what waits.
     ///
     /// # Errors
     /// As [`create`](Self::create).
@@ -210,17 +211,18 @@ impl Webhooks {
             hook.url = url.clone().unwrap_or_else(|| hook.url.clone());
             hook.events = events.clone().unwrap_or_else(|| hook.events.clone());
             hook.description = description.clone().or_else(|| hook.description.take());
+            let was_enabled = hook.is_enabled;
             if let Some(is_enabled) = is_enabled {
                 (hook.is_enabled, hook.disabled_reason) = (is_enabled, None);
             }
+            !was_enabled && hook.is_enabled
         };
-        let shared = &self.shared;
-        if Roster::change_one(&shared.ledger, id, change).await?.is_some() {
-            if is_enabled == Some(true) {
-                Progress::forgive(&shared.ledger, id).await?;
-            }
-            shared.changed.notify_one();
+        let (ledger, now) = (&self.shared.ledger, self.shared.now());
+        if Roster::change_one(ledger, id, change).await? == Some(true) {
+            Progress::forgive(ledger, id).await?;
+            Shelves::of(id).hurry(ledger, now, &BTreeSet::new()).await?;
         }
+        self.shared.changed.notify_one();
         self.get(id).await
     }
 

@@ -12,7 +12,7 @@ const SHELF: &str = "webhook_progress";
 
 /// A place in the log of one writer: after all of batch `batch`, and of the next one after the
 /// event of number `event`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Position {
     pub(super) batch: u64,
     pub(super) event: u64,
@@ -33,6 +33,14 @@ impl Progress {
         let position = |batch: &u64| Position { batch: *batch, event: 0 };
         let positions = ends.iter().map(|(writer, batch)| (*writer, position(batch))).collect();
         Self { positions, failing_since: None }
+    }
+
+    /// Moves on to `positions` where those are farther.
+    pub(super) fn be_at_least(&mut self, positions: &BTreeMap<u32, Position>) {
+        for (writer, theirs) in positions {
+            let ours = self.positions.entry(*writer).or_default();
+            *ours = (*ours).max(*theirs);
+        }
     }
 
     /// Reads it, with its version; 0 if there is nothing.

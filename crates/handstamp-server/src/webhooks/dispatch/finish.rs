@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp_core::ledger::{Put, Written};
+use handstamp_core::ledger::Put;
 use handstamp_core::time::Timestamp;
 use http::StatusCode;
 
 use super::claim::{Outcome, Sent};
 use super::lane::Lane;
-use crate::webhooks::delivery::{Delivery, State, Tried, WINDOW};
+use crate::webhooks::delivery::{Delivery, State, Tried};
 use crate::webhooks::error::WebhookError;
-use crate::webhooks::hook::Roster;
-use crate::webhooks::progress::Progress;
+use crate::webhooks::hook::{Hook, Roster};
 use crate::webhooks::retry;
 use crate::webhooks::send::Attempt;
 use crate::webhooks::shared::Shared;
@@ -65,8 +64,8 @@ impl Lane {
         delivery.attempts += u32::from(is_early);
         self.move_to_over(shared, &delivery, version, now).await?;
         if self.is_failing() {
-            self.fares(shared, None).await?;
-            self.hurry(shared, now).await?;
+            self.change(shared, |progress| progress.failing_since = None).await?;
+            self.shelves.hurry(&shared.ledger, now, &self.on_the_way).await?;
         }
         Ok(())
     }
@@ -130,7 +129,7 @@ impl Lane {
             return self.disable(shared, GONE).await;
         }
         if !self.is_failing() {
-            self.fares(shared, Some(now)).await?;
+            self.change(shared, |progress| progress.failing_since = Some(now)).await?;
         }
         let since = self.progress.as_ref().and_then(|(progress, _)| progress.failing_since);
         if since.is_some_and(|since| now.since(since) >= PATIENCE) {
@@ -141,47 +140,9 @@ impl Lane {
 
     async fn disable(&self, shared: &Shared, reason: &'static str) -> Result<(), WebhookError> {
         tracing::warn!(webhook = %self.hook.id, reason, "a webhook was turned off");
-        let disable = |hook: &mut crate::webhooks::hook::Hook| hook.disable(reason);
+        let disable = |hook: &mut Hook| hook.disable(reason);
         Roster::change_one(&shared.ledger, &self.hook.id, disable).await?;
         Ok(())
-    }
-
-    /// Notes since when the receiver takes nothing.
-    async fn fares(
-        &mut self,
-        shared: &Shared,
-        failing_since: Option<Timestamp>,
-    ) -> Result<(), WebhookError> {
-        loop {
-            let (mut progress, version) = match self.progress.take() {
-                Some(known) => known,
-                None => Progress::read(&shared.ledger, &self.hook.id).await?,
-            };
-            progress.failing_since = failing_since;
-            let put = progress.put(&self.hook.id, version)?;
-            match shared.ledger.write(vec![put]).await? {
-                Written::Applied(version) => {
-                    (self.progress, self.unsaved) = (Some((progress, version)), 0);
-                    return Ok(());
-                }
-                _ => self.forget_progress(),
-            }
-        }
-    }
-
-    /// A receiver is back: what waits is tried now, once, and otherwise when it would have been.
-    async fn hurry(&mut self, shared: &Shared, now: Timestamp) -> Result<(), WebhookError> {
-        let entries = shared.ledger.due(&self.shelves.waiting, Timestamp::MAX, WINDOW).await?;
-        let mut puts = Vec::new();
-        for entry in entries {
-            let delivery: Delivery = entry.read()?;
-            let is_free = !self.on_the_way.contains(&delivery.key()) && !delivery.was_early;
-            if is_free && delivery.next_at > now {
-                puts.push(self.shelves.wait(&delivery, now)?.if_version(entry.version));
-            }
-        }
-        // If another process works on one of them, all come when they would have come.
-        write(shared, puts).await.map(drop)
     }
 }
 

@@ -45,8 +45,9 @@ pub(super) struct Lane {
     pub(super) shelves: Shelves,
     /// How far it has come; `None` is to be read.
     pub(super) progress: Option<(Progress, u64)>,
-    /// How many batches were read since the place in the log was noted.
+    /// How many batches were read since the place in the log was noted, and when that was.
     pub(super) unsaved: u64,
+    pub(super) saved_at: Timestamp,
     /// The keys of what is on its way.
     pub(super) on_the_way: BTreeSet<String>,
     /// The receiver asked to be left alone until then.
@@ -64,6 +65,7 @@ impl Lane {
             hook: Arc::new(hook),
             progress: None,
             unsaved: 0,
+            saved_at: Timestamp::default(),
             on_the_way: BTreeSet::new(),
             hold_until: Timestamp::default(),
             last_try: Timestamp::default(),
@@ -81,19 +83,20 @@ impl Lane {
         self.next_at = None;
     }
 
-    /// The webhook, as it was just read.
-    pub(super) fn is_now(&mut self, hook: Hook) {
+    /// The webhook, as it was just read. Where the lane stands is noted before: what was not
+    /// wanted until now is not to be looked at by what is wanted from now on.
+    pub(super) async fn become_now(
+        &mut self,
+        hook: Hook,
+        shared: &Shared,
+    ) -> Result<(), WebhookError> {
         if *self.hook != hook {
+            self.save(shared).await?;
+            self.progress = None;
             self.hook = Arc::new(hook);
-            self.forget_progress();
             self.look_again();
         }
-    }
-
-    /// Reads progress from the ledger before it is used again: somebody else wrote it.
-    pub(super) fn forget_progress(&mut self) {
-        self.progress = None;
-        self.unsaved = 0;
+        Ok(())
     }
 
     pub(super) fn is_failing(&self) -> bool {
@@ -115,7 +118,7 @@ impl Lane {
             let next = self.advance(shared, sends, now).await?;
             self.next_at = Some(next.min(now.plus(ROUND)));
         }
-        Ok(self.next_at.unwrap_or(now))
+        Ok(self.next_at.unwrap_or(now).min(self.purge_at))
     }
 
     async fn advance(

@@ -116,6 +116,11 @@ impl Dispatcher {
         Ok(next)
     }
 
+    /// How many deliveries are on their way.
+    pub fn on_the_way(&self) -> usize {
+        self.sends.len()
+    }
+
     /// Waits until every delivery on its way has come to an end, and notes what came of it.
     pub async fn settle(&mut self) {
         while let Some(sent) = self.sends.join_next().await {
@@ -147,7 +152,7 @@ impl Dispatcher {
         self.lanes.retain(|id, _| hooks.iter().any(|hook| hook.id == *id));
         for hook in hooks {
             match self.lanes.get_mut(&hook.id) {
-                Some(lane) => lane.is_now(hook),
+                Some(lane) => lane.become_now(hook, &self.shared).await?,
                 None => drop(self.lanes.insert(hook.id.clone(), Lane::new(hook))),
             }
         }

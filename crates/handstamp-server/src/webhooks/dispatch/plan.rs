@@ -1,6 +1,9 @@
 //! Reading the log on: events that a webhook wants become deliveries that wait.
 
+use std::time::Duration;
+
 use handstamp_core::ledger::Written;
+use handstamp_core::time::Timestamp;
 
 use super::lane::{Lane, Waiting};
 use crate::webhooks::delivery::Delivery;
@@ -11,9 +14,10 @@ use crate::webhooks::shared::Shared;
 /// How many batches are read on before somebody else has a turn.
 const TURN: u64 = 1000;
 
-/// How many batches without anything wanted are read before that is noted: until then, a crash
-/// makes them be read again, which shows nobody anything.
+/// After how many batches without anything wanted, and after how long, the place in the log is
+/// noted all the same: until then, a crash makes them be read again, which shows nobody anything.
 const NOTE: u64 = 1000;
+const NOTE_AFTER: Duration = Duration::from_secs(60);
 
 impl Lane {
     /// Reads on and puts up to `room` deliveries to those that wait, in one write with the new
@@ -24,10 +28,7 @@ impl Lane {
         room: usize,
         waiting: &mut Vec<Waiting>,
     ) -> Result<bool, WebhookError> {
-        let (mut progress, version) = match self.progress.take() {
-            Some(known) => known,
-            None => Progress::read(&shared.ledger, &self.hook.id).await?,
-        };
+        let (mut progress, version) = self.take_progress(shared).await?;
         let mut found = Found { room, turn: TURN, deliveries: Vec::new() };
         for (writer, end) in shared.log.ends() {
             let position = progress.positions.entry(writer).or_default();
@@ -35,12 +36,23 @@ impl Lane {
         }
         self.unsaved += TURN - found.turn;
         let is_all_read = found.turn > 0 && found.room > 0;
-        if found.deliveries.is_empty() && self.unsaved < NOTE {
-            self.progress = Some((progress, version));
+        let is_found = !found.deliveries.is_empty();
+        if is_found {
+            self.note(shared, progress, version, found.deliveries, waiting).await?;
             return Ok(is_all_read);
         }
-        self.note(shared, progress, version, found.deliveries, waiting).await?;
+        self.progress = Some((progress, version));
+        if self.unsaved >= NOTE || shared.now().since(self.saved_at) >= NOTE_AFTER {
+            self.save(shared).await?;
+        }
         Ok(is_all_read)
+    }
+
+    async fn take_progress(&mut self, shared: &Shared) -> Result<(Progress, u64), WebhookError> {
+        Ok(match self.progress.take() {
+            Some(known) => known,
+            None => Progress::read(&shared.ledger, &self.hook.id).await?,
+        })
     }
 
     /// Notes the new place in the log and what was found on the way, or nothing of it.
@@ -56,34 +68,50 @@ impl Lane {
         for delivery in &found {
             puts.push(self.shelves.wait(delivery, delivery.next_at)?);
         }
-        match shared.ledger.write(puts).await? {
-            Written::Applied(version) => {
-                self.progress = Some((progress, version));
-                self.unsaved = 0;
-                let as_waiting = |delivery: Delivery| {
-                    let due = delivery.next_at;
-                    Waiting { delivery, version, due }
-                };
-                waiting.extend(found.into_iter().map(as_waiting));
-                waiting.sort_by_key(|it| it.due);
-            }
-            // Another process was faster: what it found is in the ledger.
-            _ => self.forget_progress(),
+        // If another process was faster, what it found is in the ledger, and so is its place.
+        if let Written::Applied(version) = shared.ledger.write(puts).await? {
+            self.saved((progress, version), shared.now());
+            let as_waiting = |delivery: Delivery| {
+                let due = delivery.next_at;
+                Waiting { delivery, version, due }
+            };
+            waiting.extend(found.into_iter().map(as_waiting));
+            waiting.sort_by_key(|it| it.due);
         }
         Ok(())
     }
 
-    /// Notes the place in the log.
+    /// Notes the place in the log, if there is anything to note.
     pub(super) async fn save(&mut self, shared: &Shared) -> Result<(), WebhookError> {
         if self.unsaved == 0 {
             return Ok(());
         }
-        match self.progress.take() {
-            Some((progress, version)) => {
-                self.note(shared, progress, version, Vec::new(), &mut Vec::new()).await
+        self.change(shared, |_| {}).await
+    }
+
+    /// Changes what is noted of the webhook's way, and notes the place in the log with it: the
+    /// farther one, if another process noted one too.
+    pub(super) async fn change(
+        &mut self,
+        shared: &Shared,
+        change: impl Fn(&mut Progress),
+    ) -> Result<(), WebhookError> {
+        let (mut progress, mut version) = self.take_progress(shared).await?;
+        loop {
+            change(&mut progress);
+            let put = progress.put(&self.hook.id, version)?;
+            if let Written::Applied(version) = shared.ledger.write(vec![put]).await? {
+                self.saved((progress, version), shared.now());
+                return Ok(());
             }
-            None => Ok(()),
+            let ours = progress.positions;
+            (progress, version) = Progress::read(&shared.ledger, &self.hook.id).await?;
+            progress.be_at_least(&ours);
         }
+    }
+
+    fn saved(&mut self, noted: (Progress, u64), now: Timestamp) {
+        (self.progress, self.unsaved, self.saved_at) = (Some(noted), 0, now);
     }
 }
 
