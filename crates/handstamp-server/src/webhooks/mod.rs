@@ -38,7 +38,7 @@ use handstamp_core::time::Clock;
 use handstamp_protocol::webhooks::{
     DeliveryList, Webhook, WebhookList, WebhookRequest, WebhookTest, WebhookUpdate,
 };
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 pub use dispatch::Dispatcher;
 pub use error::WebhookError;
@@ -100,7 +100,7 @@ impl WebhooksBuilder {
         let Self { sessions, ledger, clock, options, rng, lookup } = self;
         let sender = Sender::new(options, lookup, Arc::clone(&clock))?;
         let log = Log::new(Arc::clone(sessions.store()));
-        let changed = Notify::new();
+        let changed = watch::Sender::new(());
         let shared = Shared { sessions, ledger, clock, rng, sender, log, options, changed };
         Ok(Webhooks { shared: Arc::new(shared) })
     }
@@ -159,7 +159,7 @@ impl Webhooks {
             let _ = shared.ledger.write(vec![Progress::removal(&hook.id)]).await?;
             return Err(WebhookError::Full { most: MOST });
         }
-        shared.changed.notify_one();
+        shared.has_changed();
         Ok(hook.to_wire(None, Some(secret.to_text())))
     }
 
@@ -222,7 +222,7 @@ impl Webhooks {
             Progress::forgive(ledger, id).await?;
             Shelves::of(id).hurry(ledger, now, &BTreeSet::new()).await?;
         }
-        self.shared.changed.notify_one();
+        self.shared.has_changed();
         self.get(id).await
     }
 
@@ -240,7 +240,7 @@ impl Webhooks {
             is_removed
         };
         let is_removed = Roster::change(&self.shared.ledger, remove).await?;
-        self.shared.changed.notify_one();
+        self.shared.has_changed();
         Ok(is_removed)
     }
 
@@ -255,7 +255,7 @@ impl Webhooks {
         let change = |hook: &mut Hook| hook.sign_with(&secret, shared.sessions.keys(), now);
         if let Some(signed) = Roster::change_one(&shared.ledger, id, change).await? {
             signed?;
-            shared.changed.notify_one();
+            shared.has_changed();
         }
         let told = |webhook| Webhook { secret: Some(secret.to_text()), ..webhook };
         Ok(self.get(id).await?.map(told))
@@ -316,7 +316,7 @@ impl Webhooks {
         let removal = Put::removal(&shelves.over, &again.key()).if_version(version);
         let wait = shelves.wait(&again, now)?.if_absent();
         let is_applied = ledger.write(vec![removal, wait]).await?.is_applied();
-        self.shared.changed.notify_one();
+        self.shared.has_changed();
         Ok(is_applied)
     }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use crate::settings::Webhooks;
+
 /// How deliveries are made. The settings `webhooks.*` become one of these.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WebhookOptions {
-    /// How long a receiver may take to answer, from the first packet on. 10 seconds by default.
+    /// How long a receiver may take to answer, all in all. 10 seconds by default.
     pub timeout: Duration,
     /// How often a delivery is tried before it is given up. 10 by default, which takes three
     /// days.
@@ -19,6 +21,13 @@ pub struct WebhookOptions {
     pub allow_private_networks: bool,
     /// How long deliveries that are over stay in the list. 7 days by default.
     pub kept: Duration,
+}
+
+impl From<&Webhooks> for WebhookOptions {
+    fn from(settings: &Webhooks) -> Self {
+        let Webhooks { timeout, max_attempts, allow_private_networks, .. } = *settings;
+        Self { timeout, max_attempts, allow_private_networks, ..Self::default() }
+    }
 }
 
 impl Default for WebhookOptions {

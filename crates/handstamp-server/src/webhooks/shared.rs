@@ -7,7 +7,7 @@ use handstamp_core::event::Event;
 use handstamp_core::ledger::Ledger;
 use handstamp_core::random::Rng;
 use handstamp_core::time::{Clock, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::error::WebhookError;
 use super::hook::Hook;
@@ -27,10 +27,15 @@ pub(super) struct Shared {
     pub(super) log: Log,
     pub(super) options: WebhookOptions,
     /// Told when somebody changed a webhook.
-    pub(super) changed: Notify,
+    pub(super) changed: watch::Sender<()>,
 }
 
 impl Shared {
+    /// Tells that somebody changed a webhook.
+    pub(super) fn has_changed(&self) {
+        self.changed.send_replace(());
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }

@@ -21,7 +21,7 @@ use std::time::Duration;
 use handstamp_core::ledger::Put;
 use handstamp_core::store::Page;
 use handstamp_core::time::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::delivery::Shelves;
@@ -47,6 +47,7 @@ pub struct Dispatcher {
     shared: Arc<Shared>,
     lanes: BTreeMap<String, Lane>,
     sends: JoinSet<Sent>,
+    changed: watch::Receiver<()>,
 }
 
 impl fmt::Debug for Dispatcher {
@@ -60,12 +61,15 @@ impl fmt::Debug for Dispatcher {
 
 impl Dispatcher {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, lanes: BTreeMap::new(), sends: JoinSet::new() }
+        let changed = shared.changed.subscribe();
+        Self { shared, lanes: BTreeMap::new(), sends: JoinSet::new(), changed }
     }
 
-    /// Delivers until `stop` resolves, then lets what is on its way arrive. `wake` tells that
-    /// something was committed; without it, that is seen within five seconds.
-    pub async fn run(mut self, wake: Arc<Notify>, stop: impl Future<Output = ()>) {
+    /// Delivers until `stop` resolves, then lets what is on its way arrive, which takes as long as
+    /// a receiver may take to answer. What this process commits is told at once, what another one
+    /// commits within five seconds.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let (mut commits, mut changed) = (self.shared.sessions.commits(), self.changed.clone());
         tokio::pin!(stop);
         loop {
             let next = self.pass().await.unwrap_or_else(|error| {
@@ -75,8 +79,8 @@ impl Dispatcher {
             let pause = next.since(self.shared.now()).min(RECHECK);
             let collect = async {
                 tokio::select! {
-                    () = wake.notified() => {}
-                    () = self.shared.changed.notified() => {}
+                    _ = commits.changed() => {}
+                    _ = changed.changed() => {}
                 }
                 tokio::time::sleep(COLLECT).await;
             };
@@ -105,6 +109,10 @@ impl Dispatcher {
             self.finish(sent.ok()).await;
         }
         self.read_roster().await?;
+        if self.changed.has_changed().unwrap_or_default() {
+            self.changed.mark_unchanged();
+            self.lanes.values_mut().for_each(Lane::look_again);
+        }
         let is_wanted = self.lanes.values().any(Lane::is_enabled);
         if is_wanted && self.shared.log.follow().await.map_err(WebhookError::Log)? {
             self.lanes.values_mut().for_each(Lane::look_again);

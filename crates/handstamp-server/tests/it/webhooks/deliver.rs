@@ -163,19 +163,16 @@ async fn b12_what_was_not_told_before_the_program_ended_is_told_by_the_next() {
 async fn a_running_dispatcher_is_woken_and_stops_when_told() {
     let (world, receiver) = (World::new(), Receiver::start().await);
     let webhooks = world.webhooks();
-    let wake = Arc::new(tokio::sync::Notify::new());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let running = webhooks.dispatcher().run(Arc::clone(&wake), async {
+    let running = webhooks.dispatcher().run(async {
         let _ = stopped.await;
     });
     let running = tokio::spawn(running);
     add(&webhooks, &receiver, &["*"]).await;
-    world.tell("step_up").await;
-    wake.notify_one();
-    receiver.hears(1).await;
-    world.tell("step_up").await;
-    wake.notify_one();
-    receiver.hears(2).await;
+    for count in 1..4 {
+        world.sessions.begin("ada").await.unwrap();
+        receiver.hears(count).await;
+    }
     stop.send(()).unwrap();
     running.await.unwrap();
 }

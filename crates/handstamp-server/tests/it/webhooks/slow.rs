@@ -1,8 +1,6 @@
 //! One receiver's trouble is nobody else's.
 
-use std::sync::Arc;
-
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::receiver::{Receiver, Reply};
 use super::world::{World, add, deliver};
@@ -16,7 +14,7 @@ async fn b12_a_receiver_that_does_not_answer_delays_nobody_else() {
     add(&webhooks, &slow, &["*"]).await;
     add(&webhooks, &quick, &["*"]).await;
     let (stop, stopped) = oneshot::channel::<()>();
-    let running = webhooks.dispatcher().run(Arc::new(Notify::new()), async {
+    let running = webhooks.dispatcher().run(async {
         let _ = stopped.await;
     });
     world.tell_many("step_up", 100).await;
