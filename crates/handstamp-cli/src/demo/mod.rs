@@ -5,7 +5,6 @@
 
 mod accounts;
 mod cart;
-mod device;
 mod greeting;
 mod live;
 mod opening;

@@ -11,11 +11,11 @@ use handstamp_core::id::SessionId;
 use handstamp_core::record::Record;
 use handstamp_core::store::Page as Portion;
 use handstamp_core::time::Timestamp;
+use handstamp_server::client::device_words;
 use serde::Deserialize;
 
 use super::{Answer, Frame, Pressed, go, page};
 use crate::demo::App;
-use crate::demo::device;
 use crate::demo::wording::{ago, left, why_in_short};
 
 /// How much of the past the page shows.
@@ -67,7 +67,8 @@ pub(in crate::demo) async fn show(State(app): State<Arc<App>>, user: RequireUser
 }
 
 fn words(record: &Record) -> String {
-    device::words(record.client.user_agent.as_deref().unwrap_or_default())
+    let known = record.client.user_agent.as_deref().and_then(device_words);
+    known.unwrap_or_else(|| "Unknown device".into())
 }
 
 fn device(record: &Record, now: Timestamp) -> Device {
