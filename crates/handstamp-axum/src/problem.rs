@@ -128,9 +128,10 @@ struct Stamp {
 }
 
 /// Puts the time, and the request id where the answer carries one, into a problem of ours. An
-/// answer that somebody has given another body meanwhile is left alone.
+/// answer that somebody has given another body meanwhile is left alone. May be done again further
+/// out, where more is known.
 pub fn complete<B: From<String>>(response: &mut Response<B>, now: impl FnOnce() -> Timestamp) {
-    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return };
+    let Some(problem) = response.extensions().get::<Problem>().cloned() else { return };
     if response.headers().get(CONTENT_TYPE) != Some(&PROBLEM_JSON) {
         return;
     }

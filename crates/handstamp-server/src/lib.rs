@@ -1,13 +1,31 @@
 //! The session service of Handstamp as a library.
 
+mod access;
+mod answer;
 mod body;
+mod caller;
 pub mod client;
+mod error;
 pub mod geo;
+mod hub;
 mod idempotency;
+mod issue;
+mod limits;
+mod metrics;
+mod openapi;
+mod query;
+mod request;
 pub mod risk;
+mod routes;
 pub(crate) mod seal;
+mod serve;
+mod service;
 mod service_keys;
 pub mod settings;
 pub mod webhooks;
+mod work;
 
+pub use error::StartError;
+pub use serve::{Listeners, LocalListener, SOCKET, serve};
+pub use service::{Foundation, Service, router};
 pub use service_keys::{NewKey, Scope, ServiceKey, ServiceKeys};

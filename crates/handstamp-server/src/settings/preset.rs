@@ -41,6 +41,7 @@ fn from_config(preset: Preset, config: &SessionConfig) -> (Sessions, Cookies) {
     };
     let cookie = config.cookie();
     let cookies = Cookies {
+        refresh_before: std::time::Duration::from_secs(1800),
         name: cookie.name.clone(),
         secure: cookie.secure,
         same_site: cookie.same_site,

@@ -128,6 +128,8 @@ section! {
         /// Whether a cookie session also gets `__Host-handstamp-access`, an access token in an
         /// HttpOnly cookie.
         access_token: bool = "false";
+        /// How long before its end a cookie session is said to need a refresh.
+        refresh_before as refresh_before_seconds: Duration = "1800" in 0..=86_400;
         /// Origins besides its own whose pages may send unsafe requests with the cookie.
         trusted_origins: Vec<Origin> = "";
         /// Whether unsafe requests with the cookie need `X-CSRF-Token` on top of the cross-site
@@ -196,14 +198,6 @@ section! {
         begin: Option<Rate> = "none";
         /// Refreshes of one session.
         refresh: Option<Rate> = "30/60s";
-        /// Requests of one address whose credential is missing or bad.
-        anonymous: Option<Rate> = "600/60s";
-        /// Failed sign-ins of one subject or identifier, before the advice is `block`; from half of
-        /// them on it is `delay`.
-        failures_per_subject: Option<Rate> = "10/900s";
-        /// Failed sign-ins from one address, before the advice is `block`; from half of them on it
-        /// is `delay`.
-        failures_per_address: Option<Rate> = "50/900s";
     }
 }
 

@@ -1,0 +1,197 @@
+//! What was committed, handed out as it happens: to event streams, counters and whoever else
+//! listens. Nobody waits for a listener, and a listener that lags is told so.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use handstamp_core::event::Event;
+use handstamp_core::{SessionError, SessionManager};
+use tokio::sync::broadcast;
+
+use crate::metrics::Metrics;
+
+/// How many events a listener may be behind before it must start afresh.
+const KEPT: usize = 4096;
+
+/// How many batches are read at once.
+const STEP: usize = 256;
+
+/// The place of an event in the log: whose chain, which batch, which of it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Place {
+    writer: u32,
+    batch: u64,
+    index: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.writer, self.batch, self.index)
+    }
+}
+
+impl FromStr for Place {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut parts = text.splitn(3, '.');
+        let mut next = || parts.next().unwrap_or_default();
+        Ok(Self { writer: next().parse()?, batch: next().parse()?, index: next().parse()? })
+    }
+}
+
+/// An event with its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) place: Place,
+    pub(crate) event: Arc<Event>,
+}
+
+/// Hands events out.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    sender: broadcast::Sender<Told>,
+}
+
+impl Hub {
+    pub(crate) fn new() -> Self {
+        Self { sender: broadcast::Sender::new(KEPT) }
+    }
+
+    /// Everything that is handed out from now on.
+    pub(crate) fn listen(&self) -> broadcast::Receiver<Told> {
+        self.sender.subscribe()
+    }
+
+    /// Reads what is committed and hands it out, until `stopping` resolves. Begins at the end of
+    /// the log.
+    pub(crate) async fn run(
+        &self,
+        sessions: &SessionManager,
+        metrics: &Metrics,
+        stopping: impl Future<Output = ()> + Send,
+    ) {
+        let mut commits = sessions.commits();
+        let mut ends: Vec<(u32, u64)> = Vec::new();
+        let mut is_begun = false;
+        tokio::pin!(stopping);
+        loop {
+            let step = match is_begun {
+                true => self.step(sessions, &mut ends, Some(metrics)).await,
+                false => newest(sessions).await.map(|newest| {
+                    ends = newest;
+                    is_begun = true;
+                }),
+            };
+            if let Err(error) = step {
+                tracing::warn!(%error, "events cannot be read and will be tried again");
+            }
+            tokio::select! {
+                () = &mut stopping => return,
+                changed = commits.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Hands out what came after `ends`, and moves them.
+    async fn step(
+        &self,
+        sessions: &SessionManager,
+        ends: &mut Vec<(u32, u64)>,
+        metrics: Option<&Metrics>,
+    ) -> Result<(), SessionError> {
+        for writer in sessions.store().writers().await? {
+            if !ends.iter().any(|(known, _)| *known == writer) {
+                ends.push((writer, 0));
+            }
+        }
+        for (writer, batch) in ends {
+            loop {
+                let told = after(sessions, *writer, *batch).await?;
+                let Some(last) = told.last().map(|told| told.place.batch) else { break };
+                *batch = last;
+                for one in told {
+                    if let Some(metrics) = metrics {
+                        metrics.event(&one.event.action.to_string());
+                    }
+                    // That nobody listens is no fault.
+                    let _ = self.sender.send(one);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Events of `writer` after `batch`, oldest first, some batches at a time.
+pub(crate) async fn after(
+    sessions: &SessionManager,
+    writer: u32,
+    batch: u64,
+) -> Result<Vec<Told>, SessionError> {
+    let batches = sessions.store().sealed(writer, batch, STEP).await?;
+    let told = batches.into_iter().flat_map(|batch| {
+        let number = batch.number;
+        batch.events.into_iter().enumerate().map(move |(index, event)| Told {
+            place: Place { writer, batch: number, index },
+            event: Arc::new(event),
+        })
+    });
+    Ok(told.collect())
+}
+
+/// Events of the chain of `place` that come after it, some batches at a time.
+pub(crate) async fn after_place(
+    sessions: &SessionManager,
+    place: Place,
+) -> Result<Vec<Told>, SessionError> {
+    let before = place.batch.saturating_sub(1);
+    let mut told = after(sessions, place.writer, before).await?;
+    told.retain(|one| one.place > place);
+    Ok(told)
+}
+
+/// The number of the newest batch of each writer.
+async fn newest(sessions: &SessionManager) -> Result<Vec<(u32, u64)>, SessionError> {
+    let mut ends = Vec::new();
+    for writer in sessions.store().writers().await? {
+        ends.push((writer, newest_of(sessions, writer).await?));
+    }
+    Ok(ends)
+}
+
+/// The number of the newest batch of `writer`: doubled until there is none, then halved. Numbers
+/// have no gaps, so a few dozen look-ups find the end of the longest log.
+async fn newest_of(sessions: &SessionManager, writer: u32) -> Result<u64, SessionError> {
+    let has_after = async |number| -> Result<bool, SessionError> {
+        Ok(!sessions.store().sealed(writer, number, 1).await?.is_empty())
+    };
+    let mut above = 1_u64;
+    while has_after(above).await? {
+        above = above.saturating_mul(2);
+    }
+    let mut below = 0;
+    while below < above {
+        let middle = below + (above - below) / 2;
+        match has_after(middle).await? {
+            true => below = middle + 1,
+            false => above = middle,
+        }
+    }
+    Ok(below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_reads_back_and_what_is_none_is_refused() {
+        let place = Place { writer: 1, batch: 20, index: 3 };
+        assert_eq!(place.to_string().parse(), Ok(place));
+        for text in ["", "1", "1.2", "1.2.", "a.b.c", "-1.2.3", "1.2.3.4"] {
+            assert!(text.parse::<Place>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What the service counts, in the text format of Prometheus.
+
+use std::fmt::Write;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use handstamp_core::SessionManager;
+use http::Method;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// The type of [`Metrics::text`].
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Bounds of the time a request takes, in seconds: from a cached check to a stalled disk.
+const BUCKETS: [f64; 12] =
+    [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0];
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Asked {
+    method: MethodLabel,
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct MethodLabel(Method);
+
+impl EncodeLabelValue for MethodLabel {
+    fn encode(&self, to: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        // A method that HTTP does not know is no label: clients could make up any number.
+        let is_known = matches!(
+            self.0,
+            Method::GET
+                | Method::HEAD
+                | Method::POST
+                | Method::PUT
+                | Method::PATCH
+                | Method::DELETE
+                | Method::OPTIONS
+        );
+        to.write_str(if is_known { self.0.as_str() } else { "other" })
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+/// One thing that happened to a session, by the name of its event.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct Happened {
+    action: String,
+}
+
+/// Counters and gauges of one service.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Asked, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    events: Family<Happened, Counter>,
+    cached: Gauge,
+    cache_bytes: Gauge,
+    dropped: Gauge,
+    /// Event streams that are open.
+    pub(crate) streams: Gauge,
+    /// The newest event that the hub has handed out, behind the store's by so many seconds.
+    pub(crate) feed_lag: Gauge<f64, AtomicU64>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("handstamp");
+        let requests = Family::default();
+        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let seconds = Family::new_with_constructor(histogram);
+        let events = Family::default();
+        let (cached, cache_bytes, dropped, streams) =
+            (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
+        let feed_lag = Gauge::<f64, AtomicU64>::default();
+        registry.register("requests", "Requests answered", requests.clone());
+        registry.register_with_unit(
+            "request_duration",
+            "Time from a request's head to its answer's",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        registry.register("events", "Events committed, by action", events.clone());
+        registry.register("cached_sessions", "Sessions in the near cache", cached.clone());
+        registry.register_with_unit(
+            "cache",
+            "Weight of the near cache",
+            Unit::Bytes,
+            cache_bytes.clone(),
+        );
+        registry.register(
+            "dropped_dirty",
+            "Sessions that were changed and dropped without a commit",
+            dropped.clone(),
+        );
+        registry.register("open_streams", "Event streams that are open", streams.clone());
+        registry.register_with_unit(
+            "feed_lag",
+            "From the commit of the newest event to its handing out",
+            Unit::Seconds,
+            feed_lag.clone(),
+        );
+        Self {
+            registry,
+            requests,
+            seconds,
+            events,
+            cached,
+            cache_bytes,
+            dropped,
+            streams,
+            feed_lag,
+        }
+    }
+
+    /// Counts a request that was answered. `route` is the pattern, never the path: a path holds
+    /// ids without end.
+    pub(crate) fn request(&self, method: &Method, route: &str, status: u16, took: Duration) {
+        let route = route.to_owned();
+        self.seconds.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
+        self.requests
+            .get_or_create(&Asked { method: MethodLabel(method.clone()), route, status })
+            .inc();
+    }
+
+    /// Counts an event.
+    pub(crate) fn event(&self, action: &str) {
+        self.events.get_or_create(&Happened { action: action.to_owned() }).inc();
+    }
+
+    /// Everything, as Prometheus reads it.
+    pub(crate) fn text(&self, sessions: &SessionManager) -> String {
+        let (count, bytes) = sessions.cache_usage();
+        self.cached.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.cache_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.dropped.set(i64::try_from(sessions.dropped_dirty()).unwrap_or(i64::MAX));
+        let mut text = String::new();
+        if encode(&mut text, &self.registry).is_err() {
+            text.clear();
+            let _ = write!(text, "# EOF");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use handstamp_core::{KeyRing, SessionConfig, store::MemoryStore};
+
+    #[test]
+    fn requests_are_counted_by_pattern_and_made_up_methods_are_one() {
+        let metrics = Metrics::new();
+        let method = |name: &str| Method::from_bytes(name.as_bytes()).unwrap();
+        for name in ["GET", "GET", "BREW", "PROPFIND"] {
+            metrics.request(&method(name), "/sessions/{id}", 200, Duration::from_micros(80));
+        }
+        let keys = KeyRing::generate().unwrap();
+        let sessions = SessionManager::new(MemoryStore::new(), SessionConfig::default(), keys);
+        let text = metrics.text(&sessions);
+        let line = |method: &str, count: u32| {
+            format!(
+                "handstamp_requests_total{{method=\"{method}\",route=\"/sessions/{{id}}\",status=\"200\"}} {count}"
+            )
+        };
+        assert!(text.contains(&line("GET", 2)), "{text}");
+        assert!(text.contains("method=\"other\""), "{text}");
+        assert!(text.contains("handstamp_request_duration_seconds_bucket"), "{text}");
+        assert!(text.trim_end().ends_with("# EOF"));
+    }
+}

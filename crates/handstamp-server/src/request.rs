@@ -1,0 +1,125 @@
+//! What every request passes first and every answer last: an id, the headers that browsers heed,
+//! the time in a problem, one line in the log, one count in the metrics.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use handstamp_axum::problem;
+use handstamp_core::random::{Rng, SystemRng};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use crate::service::Service;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What every answer carries unless a handler said otherwise (ASVS 3.4, 3.5.8).
+const HEADERS: [(HeaderName, HeaderValue); 5] = [
+    (http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (http::header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    ),
+    (http::header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+];
+
+/// For answers that are no page: nothing may be loaded, framed or posted.
+const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+
+/// A year, as ASVS 3.4.1 asks for; sent only where the service is reached over https.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+
+/// The id of a request, in its extensions: what joins an answer to the log.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+/// Runs the request.
+pub(crate) async fn pass(
+    State(service): State<Arc<Service>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let id = id_of(request.headers());
+    let began = Instant::now();
+    let method = request.method().clone();
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
+    // TRACE would echo what the request carries, cookies included.
+    let mut response = match method {
+        Method::TRACE => not_here(),
+        _ => next.run(request).await,
+    };
+    finish(&service, &id, &mut response);
+    let path = path.as_ref().map_or("-", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    service.metrics.request(&method, path, status, began.elapsed());
+    tracing::debug!(target: "handstamp::access", %id, %method, path, status);
+    response
+}
+
+fn finish(service: &Service, id: &str, response: &mut Response) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in &HEADERS {
+        if !headers.contains_key(name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if service.is_https() {
+        headers.insert(http::header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
+    problem::complete(response, || service.sessions.now());
+}
+
+/// The id that a proxy gave the request, if it is harmless, else a new one.
+fn id_of(headers: &HeaderMap) -> Arc<str> {
+    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let is_harmless = |id: &&str| {
+        (8..=64).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    given.filter(is_harmless).map_or_else(new_id, Arc::from)
+}
+
+fn new_id() -> Arc<str> {
+    let mut bytes = [0; 8];
+    // An id that is not random is still an id.
+    let _ = SystemRng.fill(&mut bytes);
+    format!("{:016x}", u64::from_be_bytes(bytes)).into()
+}
+
+fn not_here() -> Response {
+    let mut response = Response::new(axum::body::Body::empty());
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(id: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(REQUEST_ID, id.try_into().unwrap());
+        headers
+    }
+
+    #[test]
+    fn an_id_that_a_proxy_gave_is_kept_if_it_is_harmless() {
+        assert_eq!(&*id_of(&given("4bf92f3577b34da6")), "4bf92f3577b34da6");
+        for id in ["short", "with space in it", "a=b;c=d;e=f", &"x".repeat(65)] {
+            assert_ne!(&*id_of(&given(id)), id);
+        }
+        assert_ne!(id_of(&HeaderMap::new()), id_of(&HeaderMap::new()));
+    }
+}

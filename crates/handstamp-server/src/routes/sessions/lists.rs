@@ -1,0 +1,54 @@
+//! What belongs to the holder: sessions, and what happened to them.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use handstamp_axum::problem::Problem;
+use handstamp_core::SessionError;
+use handstamp_core::id::Subject;
+use handstamp_core::store::EventFilter;
+use handstamp_protocol::logs::LogList;
+use handstamp_protocol::page::PageQuery;
+use handstamp_protocol::sessions::{MySessionsQuery, SessionList};
+
+use crate::answer::{self, Reader, log_entry};
+use crate::caller::{Holder, refused};
+use crate::query::{Query, list_problem, page};
+use crate::service::Service;
+
+/// `GET /sessions/my-sessions`.
+pub(crate) async fn my_sessions(
+    State(service): State<Arc<Service>>,
+    holder: Holder,
+    Query(query): Query<MySessionsQuery>,
+) -> Result<Json<SessionList>, Problem> {
+    let page = page(query.limit, query.cursor)?;
+    let subject = subject(&holder)?;
+    let listed = service.sessions.list(&subject, query.include.is_some(), &page);
+    let listed = listed.await.map_err(list_problem)?;
+    let current = holder.session.id();
+    let sessions = listed
+        .sessions
+        .iter()
+        .map(|one| answer::session(answer::Shown::listed(one, Some(one.record.id) == current)));
+    Ok(Json(SessionList { sessions: sessions.collect(), next: listed.next }))
+}
+
+/// `GET /sessions/my-session-logs`.
+pub(crate) async fn my_session_logs(
+    State(service): State<Arc<Service>>,
+    holder: Holder,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<LogList>, Problem> {
+    let page = page(query.limit, query.cursor)?;
+    let filter = EventFilter { subject: Some(subject(&holder)?), ..EventFilter::default() };
+    let listed = service.sessions.events(&filter, &page).await.map_err(list_problem)?;
+    let logs = listed.events.iter().map(|event| log_entry(event, Reader::Holder)).collect();
+    Ok(Json(LogList { logs, next: listed.next }))
+}
+
+/// Whose sessions are asked for; an anonymous session belongs to nobody.
+fn subject(holder: &Holder) -> Result<Subject, Problem> {
+    holder.session.user_id().ok_or_else(|| refused(SessionError::Unauthenticated))
+}

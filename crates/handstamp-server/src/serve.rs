@@ -1,0 +1,134 @@
+//! Serving: over TCP for everybody, over a local socket for the operator of this machine.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::serve::ListenerExt;
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::caller::LocalSocket;
+use crate::error::StartError;
+use crate::service::{Service, router};
+use crate::work;
+
+/// The local socket in a data folder.
+pub const SOCKET: &str = "handstamp.sock";
+
+/// Where a service listens.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For everybody.
+    pub tcp: TcpListener,
+    /// For the operator.
+    pub local: Option<LocalListener>,
+}
+
+/// The local socket.
+#[derive(Debug)]
+pub struct LocalListener {
+    listener: UnixListener,
+    file: SocketFile,
+}
+
+/// The file of a socket; removed when dropped.
+#[derive(Debug)]
+struct SocketFile(PathBuf);
+
+impl LocalListener {
+    /// Opens the socket in `folder`, for its owner only. A socket that a killed service left
+    /// behind is taken over: the lock of the store says that nobody serves it.
+    ///
+    /// # Errors
+    /// [`StartError::Listen`] when the system refuses.
+    ///
+    /// # Security
+    /// Whoever can open it is an operator: the folder is 0700 and the socket 0600.
+    pub fn open(folder: &Path) -> Result<Self, StartError> {
+        let path = folder.join(SOCKET);
+        let refused = |source| StartError::Listen { address: path.display().to_string(), source };
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(refused(error));
+            }
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path).map_err(refused)?;
+        lock_down(&path).map_err(refused)?;
+        Ok(Self { listener, file: SocketFile(path) })
+    }
+}
+
+fn lock_down(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // If it stays, the next service takes it over.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Serves until `asked_to_stop`, then lets requests finish for `grace`, and writes what is noted.
+///
+/// # Errors
+/// An I/O error of the listener.
+pub async fn serve(
+    service: Arc<Service>,
+    listeners: Listeners,
+    asked_to_stop: impl Future<Output = ()> + Send + 'static,
+    grace: Duration,
+) -> std::io::Result<()> {
+    let Listeners { tcp, local } = listeners;
+    let app = router(Arc::clone(&service));
+    work::start(&service);
+    let stopper = Arc::clone(&service);
+    tokio::spawn(async move {
+        asked_to_stop.await;
+        stopper.stop();
+    });
+    let tcp = tcp.tap_io(|stream| {
+        // Answers are small and written whole: waiting for more only delays them.
+        let _ = stream.set_nodelay(true);
+    });
+    let remote = axum::serve(tcp, app.clone().into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(service.stopping());
+    let locally = async {
+        let Some(LocalListener { listener, file: _file }) = local else {
+            return service.stopping().await;
+        };
+        let app = app.layer(middleware::from_fn(from_here));
+        let served = axum::serve(listener, app).with_graceful_shutdown(service.stopping()).await;
+        if let Err(error) = served {
+            tracing::error!(%error, "the local socket failed");
+        }
+    };
+    let both = async {
+        let (served, ()) = tokio::join!(remote, locally);
+        served
+    };
+    let cut_off = async {
+        service.stopping().await;
+        tokio::time::sleep(grace).await;
+    };
+    let served = tokio::select! {
+        served = both => served,
+        () = cut_off => Ok(()),
+    };
+    if let Err(error) = service.sessions.shutdown().await {
+        tracing::error!(%error, "the last activity could not be written");
+    }
+    served
+}
+
+/// Marks what came by the local socket.
+async fn from_here(mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(LocalSocket);
+    next.run(request).await
+}

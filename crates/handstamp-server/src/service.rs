@@ -1,0 +1,214 @@
+//! What all calls share, and how it becomes a router.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+
+use axum::Router;
+use axum::extract::{ConnectInfo, DefaultBodyLimit};
+use axum::middleware::from_fn_with_state;
+use handstamp_axum::SessionLayer;
+use handstamp_axum::problem::Problem;
+use handstamp_core::SessionManager;
+use handstamp_core::ledger::Ledger;
+use handstamp_core::record::Client;
+use handstamp_core::text::plain;
+use handstamp_core::time::Clock;
+use http::StatusCode;
+use http::header::{AUTHORIZATION, COOKIE, ORIGIN, REFERER, USER_AGENT};
+use http::request::Parts;
+use tokio::sync::watch;
+
+use crate::access::Access;
+use crate::client::{self, TrustedProxies};
+use crate::error::StartError;
+use crate::geo::Geo;
+use crate::hub::Hub;
+use crate::idempotency::Idempotency;
+use crate::limits::Limits;
+use crate::metrics::Metrics;
+use crate::risk::Risk;
+use crate::service_keys::ServiceKeys;
+use crate::settings::Settings;
+use crate::{openapi, request, routes};
+
+/// What a service is made of.
+pub struct Foundation {
+    /// The sessions.
+    pub sessions: SessionManager,
+    /// What is kept beside them.
+    pub ledger: Arc<dyn Ledger>,
+    /// The time, by the same clock as the sessions'.
+    pub clock: Arc<dyn Clock>,
+    /// The settings.
+    pub settings: Settings,
+    /// The address under which the service is reached: `https://id.example.org`.
+    pub public_url: String,
+}
+
+impl std::fmt::Debug for Foundation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Foundation").field("public_url", &self.public_url).finish_non_exhaustive()
+    }
+}
+
+/// A session service. Handlers share it.
+pub struct Service {
+    pub(crate) sessions: SessionManager,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: Settings,
+    pub(crate) keys: ServiceKeys,
+    pub(crate) access: Access,
+    pub(crate) idempotency: Idempotency,
+    pub(crate) limits: Limits,
+    pub(crate) geo: Geo,
+    pub(crate) risk: Risk,
+    pub(crate) hub: Hub,
+    pub(crate) metrics: Metrics,
+    proxies: TrustedProxies,
+    public_url: String,
+    openapi: OnceLock<String>,
+    stop: watch::Sender<bool>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("public_url", &self.public_url).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// Opens the service: reads or makes its signing keys, opens the file of places.
+    ///
+    /// # Errors
+    /// [`StartError`], whose text says in one line what to do.
+    pub async fn open(foundation: Foundation) -> Result<Arc<Self>, StartError> {
+        let Foundation { sessions, ledger, clock, settings, public_url } = foundation;
+        let (kept, time) = (Arc::clone(&ledger), Arc::clone(&clock));
+        let access = Access::open(&sessions, kept, time, &settings.tokens, &public_url).await?;
+        let geo = Geo::open(settings.geo.database.as_deref())?;
+        let risk = Risk::new((&settings.risk).into(), geo.clone())?;
+        risk.seed(&sessions).await?;
+        Ok(Arc::new(Self {
+            keys: ServiceKeys::new(Arc::clone(&ledger), Arc::clone(&clock)),
+            idempotency: Idempotency::new(Arc::clone(&ledger), Arc::clone(&clock)),
+            limits: Limits::new(&settings.limits),
+            proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
+            hub: Hub::new(),
+            metrics: Metrics::new(),
+            openapi: OnceLock::new(),
+            stop: watch::Sender::new(false),
+            sessions,
+            ledger,
+            clock,
+            settings,
+            access,
+            geo,
+            risk,
+            public_url,
+        }))
+    }
+
+    /// Service keys: made and revoked by operators.
+    pub const fn service_keys(&self) -> &ServiceKeys {
+        &self.keys
+    }
+
+    /// The address under which the service is reached.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Whether browsers reach it over https.
+    pub(crate) fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
+    /// The OpenAPI document.
+    pub fn openapi(&self) -> &str {
+        self.openapi.get_or_init(|| {
+            let document = openapi::document(&routes::all(), &self.public_url);
+            document.to_string()
+        })
+    }
+
+    /// Tells event streams and background work to end.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    /// Resolves when the service is asked to stop.
+    pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stop = self.stop.subscribe();
+        async move {
+            let _ = stop.wait_for(|is_stopping| *is_stopping).await;
+        }
+    }
+
+    /// Where a request comes from, as far as its connection, proxies of ours and its headers tell.
+    pub(crate) fn client_of(&self, parts: &Parts) -> Client {
+        let ip = self.proxies.client_address(peer(parts), &parts.headers);
+        let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        client::describe(Some(ip), user_agent, None, &self.geo)
+    }
+
+    /// Where an end user is, as a service that begins a session tells it.
+    pub(crate) fn client_told(&self, told: &handstamp_protocol::sessions::Client) -> Client {
+        let user_agent = told.user_agent.as_deref();
+        let device = told.device_info.as_deref();
+        let fingerprint = told.fingerprint.as_deref().and_then(|text| plain(text, 256));
+        Client {
+            fingerprint: fingerprint.map(Into::into),
+            ..client::describe(told.ip_address, user_agent, device, &self.geo)
+        }
+    }
+
+    /// Whether a request came by a proxy of ours, whose headers count.
+    pub(crate) fn proxies(&self) -> &TrustedProxies {
+        &self.proxies
+    }
+}
+
+/// Whoever is at the other end of the connection; the local socket is this machine.
+pub(crate) fn peer(parts: &Parts) -> IpAddr {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip())
+}
+
+/// Everything that can be asked for.
+pub fn router(service: Arc<Service>) -> Router {
+    let mut router = Router::new();
+    for route in routes::all() {
+        router = router.route(route.path, route.into_handler());
+    }
+    let for_layer = Arc::clone(&service);
+    let sessions = SessionLayer::new(service.sessions.clone())
+        .client_ip(move |parts| Some(for_layer.proxies.client_address(peer(parts), &parts.headers)))
+        .exempt(is_no_browser);
+    router
+        .fallback(|| async { nothing_here(StatusCode::NOT_FOUND, "there is nothing here") })
+        .method_not_allowed_fallback(|| async {
+            nothing_here(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here")
+        })
+        .layer(sessions)
+        .layer(DefaultBodyLimit::max(service.settings.server.body_limit))
+        .layer(from_fn_with_state(Arc::clone(&service), request::pass))
+        .with_state(service)
+}
+
+fn nothing_here(status: StatusCode, detail: &'static str) -> Problem {
+    Problem::new(status, "BAD_REQUEST", detail)
+}
+
+/// Whether the cross-site check does not apply: the authority of the request is a header that no
+/// browser adds by itself, or there is neither a cookie nor anything that a browser would send
+/// along, so that it is a program and acts for nobody but itself.
+fn is_no_browser(parts: &Parts) -> bool {
+    let headers = &parts.headers;
+    let has = |name: &str| headers.contains_key(name);
+    headers.contains_key(AUTHORIZATION)
+        || !(headers.contains_key(COOKIE)
+            || headers.contains_key(ORIGIN)
+            || headers.contains_key(REFERER)
+            || has("sec-fetch-site"))
+}

@@ -1,0 +1,43 @@
+//! What goes on in the background while the service serves. Nothing that is correct depends on it:
+//! it hands out, renews and tidies.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::service::Service;
+
+/// How often keys are looked after and leftovers removed.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Starts the background work; it ends when the service is asked to stop.
+pub(crate) fn start(service: &Arc<Service>) {
+    let handing_out = Arc::clone(service);
+    tokio::spawn(async move {
+        let Service { hub, sessions, metrics, .. } = &*handing_out;
+        hub.run(sessions, metrics, handing_out.stopping()).await;
+    });
+    let tidying = Arc::clone(service);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = tidying.stopping() => {}
+            () = tidy(&tidying) => {}
+        }
+    });
+}
+
+async fn tidy(service: &Service) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        service.limits.tidy();
+        if let Err(error) = service.access.renew_keys(service.sessions.now()).await {
+            tracing::warn!(%error, "the signing keys could not be looked after");
+        }
+        if let Err(error) = service.idempotency.clean().await {
+            tracing::warn!(%error, "old idempotency keys could not be removed");
+        }
+    }
+}
