@@ -29,3 +29,8 @@ pub use error::StartError;
 pub use serve::{Listeners, LocalListener, SOCKET, serve};
 pub use service::{Foundation, Service, router};
 pub use service_keys::{NewKey, Scope, ServiceKey, ServiceKeys};
+
+/// The guide, whose program is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guides/webhooks.md")]
+mod guide {}

@@ -25,7 +25,7 @@ pub(super) struct Log {
     store: Arc<dyn SessionStore>,
     at_hand: Batches,
     /// The last batch of each writer, as far as is known.
-    ends: Mutex<BTreeMap<u32, u64>>,
+    known: Mutex<BTreeMap<u32, u64>>,
 }
 
 #[derive(Clone)]
@@ -40,17 +40,12 @@ impl Weighter<(u32, u64), Arc<SealedBatch>> for ByEvents {
 impl Log {
     pub(super) fn new(store: Arc<dyn SessionStore>) -> Self {
         let at_hand = Cache::with_weighter(AT_HAND as usize / 4, AT_HAND, ByEvents);
-        Self { store, at_hand, ends: Mutex::default() }
+        Self { store, at_hand, known: Mutex::default() }
     }
 
-    /// The last batch of each writer, as of the last [`follow`](Self::follow).
-    pub(super) fn ends(&self) -> BTreeMap<u32, u64> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Reads what is new; answers whether there was anything.
-    pub(super) async fn follow(&self) -> Result<bool, StoreError> {
-        let known = self.ends();
+    /// Reads what is new; answers the last batch of each writer.
+    pub(super) async fn follow(&self) -> Result<BTreeMap<u32, u64>, StoreError> {
+        let known = self.known();
         let mut ends = BTreeMap::new();
         for writer in self.store.writers().await? {
             let end = match known.get(&writer) {
@@ -59,9 +54,12 @@ impl Log {
             };
             ends.insert(writer, end);
         }
-        let is_new = ends != known;
-        *self.ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
-        Ok(is_new)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&ends);
+        Ok(ends)
+    }
+
+    fn known(&self) -> BTreeMap<u32, u64> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     async fn read_on(&self, writer: u32, mut end: u64) -> Result<u64, StoreError> {
@@ -133,6 +131,6 @@ impl Log {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log").field("ends", &self.ends()).finish_non_exhaustive()
+        f.debug_struct("Log").field("known", &self.known()).finish_non_exhaustive()
     }
 }

@@ -146,9 +146,9 @@ impl Webhooks {
         let mut hook = Hook::new(id, url, events, shared.now());
         hook.description = description;
         hook.sign_with(&secret, shared.sessions.keys(), shared.now())?;
-        shared.log.follow().await.map_err(WebhookError::Log)?;
         // First its place in the log: whatever is committed once the webhook is there is behind it.
-        let place = Progress::behind(&shared.log.ends()).put(&hook.id, 0)?;
+        let ends = shared.log.follow().await.map_err(WebhookError::Log)?;
+        let place = Progress::behind(&ends).put(&hook.id, 0)?;
         let _ = shared.ledger.write(vec![place]).await?;
         let add = |roster: &mut Roster| {
             let has_room = roster.hooks.len() < MOST;

@@ -1,6 +1,6 @@
 //! The lane of one webhook: all that concerns it and no other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +108,7 @@ impl Lane {
         &mut self,
         shared: &Arc<Shared>,
         sends: &mut JoinSet<Sent>,
+        ends: &BTreeMap<u32, u64>,
     ) -> Result<Timestamp, WebhookError> {
         let now = shared.now();
         self.purge(shared, now).await?;
@@ -115,7 +116,7 @@ impl Lane {
             return Ok(now.plus(ROUND));
         }
         if self.next_at.is_none_or(|at| at <= now) {
-            let next = self.advance(shared, sends, now).await?;
+            let next = self.advance(shared, sends, ends, now).await?;
             self.next_at = Some(next.min(now.plus(ROUND)));
         }
         Ok(self.next_at.unwrap_or(now).min(self.purge_at))
@@ -125,13 +126,14 @@ impl Lane {
         &mut self,
         shared: &Arc<Shared>,
         sends: &mut JoinSet<Sent>,
+        ends: &BTreeMap<u32, u64>,
         now: Timestamp,
     ) -> Result<Timestamp, WebhookError> {
         // Whatever is due some day: the earliest of what is not due yet tells when to come again.
         let waiting = shared.ledger.due(&self.shelves.waiting, Timestamp::MAX, WINDOW).await?;
         let mut waiting = waiting.iter().map(Waiting::read).collect::<Result<Vec<_>, _>>()?;
         let room = WINDOW.saturating_sub(waiting.len());
-        let is_all_read = self.plan(shared, room, &mut waiting).await?;
+        let is_all_read = self.plan(shared, ends, room, &mut waiting).await?;
         let is_full = waiting.len() >= WINDOW;
         waiting.retain(|it| !self.on_the_way.contains(&it.delivery.key()));
         if now < self.hold_until {

@@ -7,6 +7,7 @@
 //! Whatever is decided is in the ledger before it is acted on: the place in the log moves in the
 //! same write that puts the deliveries there, and a delivery is claimed before it is sent. So
 //! nothing is lost over a crash, and what was sent just before one is sent again: at least once.
+//! Why it is so is in `docs/decisions`: what waits for a webhook waits in the log.
 
 mod claim;
 mod finish;
@@ -47,6 +48,8 @@ pub struct Dispatcher {
     shared: Arc<Shared>,
     lanes: BTreeMap<String, Lane>,
     sends: JoinSet<Sent>,
+    /// The last batch of each writer, as far as lanes were told to read.
+    ends: BTreeMap<u32, u64>,
     changed: watch::Receiver<()>,
 }
 
@@ -62,7 +65,8 @@ impl fmt::Debug for Dispatcher {
 impl Dispatcher {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let changed = shared.changed.subscribe();
-        Self { shared, lanes: BTreeMap::new(), sends: JoinSet::new(), changed }
+        let (lanes, sends, ends) = (BTreeMap::new(), JoinSet::new(), BTreeMap::new());
+        Self { shared, lanes, sends, ends, changed }
     }
 
     /// Delivers until `stop` resolves, then lets what is on its way arrive, which takes as long as
@@ -108,20 +112,28 @@ impl Dispatcher {
         while let Some(sent) = self.sends.try_join_next() {
             self.finish(sent.ok()).await;
         }
+        let is_changed = self.changed.has_changed().unwrap_or_default();
+        self.changed.mark_unchanged();
         self.read_roster().await?;
-        if self.changed.has_changed().unwrap_or_default() {
-            self.changed.mark_unchanged();
-            self.lanes.values_mut().for_each(Lane::look_again);
-        }
-        let is_wanted = self.lanes.values().any(Lane::is_enabled);
-        if is_wanted && self.shared.log.follow().await.map_err(WebhookError::Log)? {
-            self.lanes.values_mut().for_each(Lane::look_again);
-        }
+        self.follow(is_changed).await?;
         let mut next = Timestamp::MAX;
         for lane in self.lanes.values_mut() {
-            next = next.min(lane.work(&self.shared, &mut self.sends).await?);
+            next = next.min(lane.work(&self.shared, &mut self.sends, &self.ends).await?);
         }
         Ok(next)
+    }
+
+    /// Looks at the log, if anybody wants it, and lets all lanes look where there is news.
+    async fn follow(&mut self, mut is_new: bool) -> Result<(), WebhookError> {
+        if self.lanes.values().any(Lane::is_enabled) {
+            let ends = self.shared.log.follow().await.map_err(WebhookError::Log)?;
+            is_new |= ends != self.ends;
+            self.ends = ends;
+        }
+        if is_new {
+            self.lanes.values_mut().for_each(Lane::look_again);
+        }
+        Ok(())
     }
 
     /// How many deliveries are on their way.

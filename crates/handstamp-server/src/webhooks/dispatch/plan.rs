@@ -1,5 +1,6 @@
 //! Reading the log on: events that a webhook wants become deliveries that wait.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use handstamp_core::ledger::Written;
@@ -25,14 +26,15 @@ impl Lane {
     pub(super) async fn plan(
         &mut self,
         shared: &Shared,
+        ends: &BTreeMap<u32, u64>,
         room: usize,
         waiting: &mut Vec<Waiting>,
     ) -> Result<bool, WebhookError> {
         let (mut progress, version) = self.take_progress(shared).await?;
         let mut found = Found { room, turn: TURN, deliveries: Vec::new() };
-        for (writer, end) in shared.log.ends() {
-            let position = progress.positions.entry(writer).or_default();
-            found.read_on(self, shared, writer, end, position).await?;
+        for (writer, end) in ends {
+            let position = progress.positions.entry(*writer).or_default();
+            found.read_on(self, shared, *writer, *end, position).await?;
         }
         self.unsaved += TURN - found.turn;
         let is_all_read = found.turn > 0 && found.room > 0;
