@@ -3,19 +3,26 @@
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::failure::{Failure, say};
+use crate::failure::{Exit, Failure};
+use crate::{completions, man};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  stopped as asked
-  1  could not start, or could not go on; stderr says why in one line
-  2  the command line cannot be understood";
+  0  done, or stopped as asked
+  1  could not be done, or could not go on; stderr says why
+  2  the command line or the settings cannot be understood
+  3  what was named is not there
+  4  not allowed, or not safe
+  5  the service cannot be reached";
 
 /// Sessions at both ends of the wire.
+///
+/// Handstamp begins where somebody has proved who they are, and ends when their last device is
+/// signed out.
 #[derive(Parser, Debug)]
-#[command(name = "handstamp", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(name = "handstamp", version, disable_help_subcommand = true)]
 struct Line {
     #[command(subcommand)]
     command: Command,
@@ -24,9 +31,23 @@ struct Line {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Open the demo: a small shop on this machine, to try sessions in a browser.
-    #[command(after_help = EXIT_CODES)]
+    /// Run the session service
+    #[cfg(feature = "serve")]
+    Serve(crate::serve::Options),
+    /// Show every setting of the service: what counts, its default, its unit, where it comes from
+    #[cfg(feature = "serve")]
+    Config(crate::config::Options),
+    /// Make, change and list the root keys of the key ring
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    Keys(crate::keys::Command),
+    /// Open the demo: a small shop on this machine, to try sessions in a browser
+    #[cfg(feature = "demo")]
     Demo(crate::demo::Options),
+    /// Print the completions of a shell
+    Completions(completions::Options),
+    /// Print the manual page, or write the pages of all commands
+    Man(man::Options),
 }
 
 /// What the program answers instead of running a command.
@@ -46,41 +67,79 @@ impl Answer {
                 let _ = text.print();
                 ExitCode::SUCCESS
             }
-            Self::Wrong(line) => {
-                say(line);
-                ExitCode::from(Failure::USAGE_CODE)
-            }
+            Self::Wrong(line) => Failure::new(line.as_str()).with(Exit::Usage).tell(),
         }
     }
 }
 
+/// The whole command line, for whatever describes it.
+pub(crate) fn command() -> clap::Command {
+    finished(Line::command().max_term_width(100))
+}
+
+/// With exit codes under every help, and an error that says what is missing in place of all of the
+/// help.
+fn finished(command: clap::Command) -> clap::Command {
+    command.after_help(EXIT_CODES).arg_required_else_help(false).mut_subcommands(finished)
+}
+
 /// Reads this process's command line.
 pub(crate) fn read() -> Result<Command, Answer> {
-    Line::try_parse().map(|line| line.command).map_err(answer)
+    read_from(std::env::args_os())
+}
+
+fn read_from(
+    line: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+) -> Result<Command, Answer> {
+    let matches = command().try_get_matches_from(line).map_err(|error| answer(error))?;
+    Line::from_arg_matches(&matches).map(|line| line.command).map_err(answer)
 }
 
 fn answer(error: clap::Error) -> Answer {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Answer::Asked(error),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
-            Answer::Wrong(
-                "say what to do, for example: handstamp demo (see handstamp --help)".into(),
-            )
+        ErrorKind::MissingSubcommand => {
+            let said = format!("say what to do: {}; see {}", commands(&error), help(&error));
+            Answer::Wrong(said)
         }
         _ => Answer::Wrong(one_line(&error)),
     }
 }
 
+/// The commands that a line which ends too early could go on with.
+fn commands(error: &clap::Error) -> String {
+    match error.get(ContextKind::ValidSubcommand) {
+        Some(ContextValue::Strings(names)) => names.join(", "),
+        _ => String::new(),
+    }
+}
+
+/// Where the right help is.
+fn help(error: &clap::Error) -> String {
+    let usage = match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
+        _ => String::new(),
+    };
+    let words = usage.trim().trim_start_matches("Usage:").split_whitespace();
+    let named: Vec<_> = words.take_while(|word| !word.starts_with(['-', '<', '['])).collect();
+    let command = if named.is_empty() { "handstamp".into() } else { named.join(" ") };
+    format!("{command} --help")
+}
+
 /// What clap says over several lines, in one.
 fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
-    let first = text.lines().next().unwrap_or_default();
+    let mut lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
     let said = first.strip_prefix("error: ").unwrap_or(first);
+    let rest: Vec<_> = lines.collect();
+    let said = if rest.is_empty() { said.into() } else { format!("{said} {}", rest.join(", ")) };
     format!("{said}; {}", hint(error))
 }
 
 fn hint(error: &clap::Error) -> String {
-    let near = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand];
+    let near =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
     let near = near.into_iter().find_map(|kind| error.get(kind)).and_then(|value| match value {
         ContextValue::String(name) => Some(name.clone()),
         ContextValue::Strings(names) => names.first().cloned(),
@@ -88,7 +147,7 @@ fn hint(error: &clap::Error) -> String {
     });
     match near {
         Some(near) => format!("did you mean {near}?"),
-        None => "see handstamp --help".into(),
+        None => format!("see {}", help(error)),
     }
 }
 
@@ -97,7 +156,7 @@ mod tests {
     use super::*;
 
     fn wrong(line: &[&str]) -> String {
-        match Line::try_parse_from(line).map_err(answer) {
+        match read_from(line) {
             Err(Answer::Wrong(said)) => said,
             other => panic!("{other:?}"),
         }
@@ -105,15 +164,32 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
-        Line::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_its_exit_codes() {
+        fn check(command: &clap::Command) {
+            let after = command.get_after_help().unwrap_or_default().to_string();
+            assert!(after.contains("Exit codes:"), "{}", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&command());
     }
 
     #[test]
     fn nothing_asked_says_what_to_ask() {
-        assert!(wrong(&["handstamp"]).contains("handstamp demo"));
+        let said = wrong(&["handstamp"]);
+        assert!(said.contains("completions") && said.ends_with("see handstamp --help"), "{said}");
     }
 
+    #[test]
+    fn a_command_that_is_nearly_right_is_answered_with_the_right_one() {
+        let said = wrong(&["handstamp", "completion", "bash"]);
+        assert!(said.ends_with("did you mean completions?"), "{said}");
+    }
+
+    #[cfg(feature = "demo")]
     #[test]
     fn a_flag_that_is_nearly_right_is_answered_with_the_right_one_in_one_line() {
         let said = wrong(&["handstamp", "demo", "--prot", "1"]);
@@ -121,9 +197,22 @@ mod tests {
         assert_eq!(said.lines().count(), 1);
     }
 
+    #[cfg(feature = "demo")]
     #[test]
     fn a_port_that_is_no_port_is_said_in_one_line() {
         let said = wrong(&["handstamp", "demo", "--port", "99999"]);
         assert!(said.contains("99999") && said.lines().count() == 1, "{said}");
+    }
+
+    #[cfg(feature = "serve")]
+    #[test]
+    fn an_argument_that_is_missing_is_named_with_the_help_of_its_command() {
+        let said = wrong(&["handstamp", "keys", "retire"]);
+        assert!(
+            said.contains("<ID>") && said.ends_with("see handstamp keys retire --help"),
+            "{said}"
+        );
+        let said = wrong(&["handstamp", "keys"]);
+        assert!(said.contains("rotate") && said.ends_with("see handstamp keys --help"), "{said}");
     }
 }

@@ -1,34 +1,66 @@
-//! What the program says when it cannot do what was asked: one line, and an exit code.
+//! What the program says when it cannot do what was asked: a line for each thing that is wrong, and
+//! an exit code.
 
 use std::error::Error;
 use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// One line that says what is wrong and what to do about it.
+/// What the exit code tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Exit {
+    /// It could not be done, or could not go on.
+    Failed = 1,
+    /// The command line or the settings cannot be understood.
+    Usage = 2,
+    /// What was named is not there.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "for commands of the service"))]
+    NotFound = 3,
+    /// It is not allowed, or would not be safe.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "for commands of the service"))]
+    Refused = 4,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A line for each thing that is wrong, which says what to do about it.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure {
+    lines: Vec<String>,
+    exit: Exit,
+}
 
 impl Failure {
-    /// Exit code of a program that could not do what was asked.
-    pub(crate) const CODE: u8 = 1;
-    /// Exit code for a command line that cannot be understood.
-    pub(crate) const USAGE_CODE: u8 = 2;
-
     /// Fails with this line.
     pub(crate) fn new(line: impl Into<String>) -> Self {
-        Self(line.into())
+        Self { lines: vec![line.into()], exit: Exit::Failed }
     }
 
     /// Fails with this line and what `error` and its causes say.
     pub(crate) fn because(line: impl fmt::Display, error: &dyn Error) -> Self {
-        Self(format!("{line}: {}", chain(error)))
+        Self::new(format!("{line}: {}", chain(error)))
     }
 
-    /// Writes the line to stderr; answers the exit code.
+    /// Fails with these lines.
+    #[cfg(feature = "serve")]
+    pub(crate) fn lines(lines: impl IntoIterator<Item: fmt::Display>) -> Self {
+        Self { lines: lines.into_iter().map(|line| line.to_string()).collect(), exit: Exit::Failed }
+    }
+
+    /// Ends with another exit code than 1.
+    #[must_use]
+    pub(crate) fn with(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// Writes the lines to stderr; answers the exit code.
     pub(crate) fn tell(&self) -> ExitCode {
-        say(&self.0);
-        ExitCode::from(Self::CODE)
+        self.lines.iter().for_each(|line| say(line));
+        self.exit.into()
     }
 }
 
@@ -55,6 +87,9 @@ mod tests {
     #[test]
     fn a_failure_is_one_line_with_its_causes() {
         let cause = std::io::Error::other("first\nsecond");
-        assert_eq!(Failure::because("it broke", &cause).0, "it broke: first second");
+        let failure = Failure::because("it broke", &cause);
+        assert_eq!(failure.lines, ["it broke: first second"]);
+        assert_eq!(failure.exit as u8, 1);
+        assert_eq!(failure.with(Exit::Usage).exit as u8, 2);
     }
 }

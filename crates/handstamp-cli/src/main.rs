@@ -1,21 +1,46 @@
 //! The `handstamp` program. Thin: it reads the command line and hands over.
 
 mod args;
+mod completions;
+#[cfg(feature = "serve")]
+mod config;
+#[cfg(feature = "demo")]
 mod demo;
 mod failure;
+#[cfg(feature = "serve")]
+mod keys;
+#[cfg(any(feature = "demo", feature = "serve"))]
+mod log;
+mod man;
+mod output;
+#[cfg(feature = "serve")]
+mod serve;
+#[cfg(feature = "serve")]
+mod settings;
 
 use std::process::ExitCode;
 
+use args::Command;
+
 fn main() -> ExitCode {
     match args::read() {
-        Ok(command) => run(command),
+        Ok(command) => run(&command),
         Err(answer) => answer.give(),
     }
 }
 
-fn run(command: args::Command) -> ExitCode {
+fn run(command: &Command) -> ExitCode {
     let done = match command {
-        args::Command::Demo(options) => demo::run(&options),
+        #[cfg(feature = "serve")]
+        Command::Serve(options) => serve::run(options),
+        #[cfg(feature = "serve")]
+        Command::Config(options) => config::run(options),
+        #[cfg(feature = "serve")]
+        Command::Keys(command) => keys::run(command),
+        #[cfg(feature = "demo")]
+        Command::Demo(options) => demo::run(options),
+        Command::Completions(options) => completions::run(options),
+        Command::Man(options) => man::run(options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -19,8 +19,10 @@ use std::time::Duration;
 
 use handstamp_core::SessionManager;
 use tokio::sync::watch;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
+use crate::log::{self, Look};
 use accounts::Accounts;
 use shop::Shop;
 
@@ -73,7 +75,7 @@ impl App {
 
 /// Opens the shop and serves until the program is asked to stop.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    log_to_stderr();
+    log::start(Look::Text, LevelFilter::WARN);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start threads", &error))?;
     let done = runtime.block_on(serve(options));
@@ -99,14 +101,4 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     let written = opened.sessions.shutdown().await;
     served?;
     written.map_err(|error| Failure::because("the last activity could not be written", &error))
-}
-
-/// Warnings and errors, unless `RUST_LOG` asks for other things.
-fn log_to_stderr() {
-    use tracing_subscriber::filter::{LevelFilter, Targets};
-    use tracing_subscriber::prelude::*;
-    let asked = std::env::var("RUST_LOG").ok().and_then(|asked| asked.parse::<Targets>().ok());
-    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }

@@ -56,10 +56,9 @@ impl Check<'_> {
         let Some(setting) = self.effective.iter().find(|setting| setting.name == name) else {
             return;
         };
-        let is_set = |it: &&Effective| !matches!(it.source, Source::Default | Source::Preset(_));
         let mut named = self.effective.iter().filter(|it| must.contains(it.name.as_str()));
-        let place = Some(setting).filter(is_set).or_else(|| named.find(is_set));
-        let why = if is_set(&setting) { String::new() } else { format!(" ({})", setting.source) };
+        let place = Some(setting).filter(|it| it.is_set()).or_else(|| named.find(|it| it.is_set()));
+        let why = if setting.is_set() { String::new() } else { format!(" ({})", setting.source) };
         let message = format!("{name} is {}{why}, but must be {must}", setting.value_text());
         self.problems.push(Problem::new(&place.unwrap_or(setting).source, message));
     }

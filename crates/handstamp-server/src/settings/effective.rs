@@ -22,6 +22,11 @@ pub struct Effective {
 }
 
 impl Effective {
+    /// Whether somebody set it, rather than a default or a preset.
+    pub const fn is_set(&self) -> bool {
+        !matches!(self.source, Source::Default | Source::Preset(_))
+    }
+
     /// The value in words, without quotes: `none` for none, a list with commas.
     pub fn value_text(&self) -> String {
         in_words(&self.value)
