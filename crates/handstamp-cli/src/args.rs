@@ -91,7 +91,7 @@ pub(crate) fn read() -> Result<Command, Answer> {
 fn read_from(
     line: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
 ) -> Result<Command, Answer> {
-    let matches = command().try_get_matches_from(line).map_err(|error| answer(error))?;
+    let matches = command().try_get_matches_from(line).map_err(answer)?;
     Line::from_arg_matches(&matches).map(|line| line.command).map_err(answer)
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     }
     let mut table = Table::new(["key", "state", "made", "age"]);
     for info in &infos {
-        let made = info.made_at.map_or_else(|| "not noted".into(), |at| point(at));
+        let made = info.made_at.map_or_else(|| "not noted".into(), point);
         let age = info.made_at.map_or_else(String::new, |at| words(now.since(at)));
         table.row([info.id.to_string(), super::word(info.state).into(), made, age]);
     }
@@ -41,7 +41,7 @@ fn as_json(info: &KeyInfo, now: Timestamp) -> Json {
     json!({
         "id": info.id,
         "state": super::word(info.state),
-        "made_at": info.made_at.map(|at| point(at)),
+        "made_at": info.made_at.map(point),
         "age_seconds": info.made_at.map(|at| now.since(at).as_secs()),
     })
 }

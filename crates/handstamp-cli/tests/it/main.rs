@@ -1,5 +1,6 @@
 //! The program as somebody runs it: processes, their output and their exit codes.
 #![cfg(feature = "serve")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod completions;
 mod config;
