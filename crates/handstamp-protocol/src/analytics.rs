@@ -78,6 +78,9 @@ pub struct Point {
     pub name: Option<String>,
     /// How many.
     pub count: u64,
+    /// How many of them failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<u64>,
     /// How many different users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subjects: Option<u64>,

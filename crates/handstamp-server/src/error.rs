@@ -15,6 +15,9 @@ pub enum StartError {
     /// A threshold of a risk rule is out of its range.
     #[error(transparent)]
     Risk(#[from] crate::risk::RiskConfigError),
+    /// Webhooks cannot be sent.
+    #[error("webhooks cannot be used")]
+    Webhooks(#[from] crate::webhooks::WebhookError),
     /// The sessions are out of reach.
     #[error("the sessions cannot be read")]
     Sessions(#[from] handstamp_core::SessionError),

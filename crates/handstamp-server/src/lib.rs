@@ -22,6 +22,7 @@ mod serve;
 mod service;
 mod service_keys;
 pub mod settings;
+mod undo;
 pub mod webhooks;
 mod work;
 

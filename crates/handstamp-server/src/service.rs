@@ -29,6 +29,8 @@ use crate::metrics::Metrics;
 use crate::risk::Risk;
 use crate::service_keys::ServiceKeys;
 use crate::settings::Settings;
+use crate::undo::Undo;
+use crate::webhooks::Webhooks;
 use crate::{openapi, request, routes};
 
 /// What a service is made of.
@@ -63,6 +65,8 @@ pub struct Service {
     pub(crate) limits: Limits,
     pub(crate) geo: Geo,
     pub(crate) risk: Risk,
+    pub(crate) undo: Undo,
+    pub(crate) webhooks: Webhooks,
     pub(crate) hub: Hub,
     pub(crate) metrics: Metrics,
     proxies: TrustedProxies,
@@ -89,11 +93,17 @@ impl Service {
         let geo = Geo::open(settings.geo.database.as_deref())?;
         let risk = Risk::new((&settings.risk).into(), geo.clone())?;
         risk.seed(&sessions).await?;
+        let options = (&settings.webhooks).into();
+        let webhooks =
+            Webhooks::builder(sessions.clone(), Arc::clone(&ledger), Arc::clone(&clock), options)
+                .build()?;
         Ok(Arc::new(Self {
             keys: ServiceKeys::new(Arc::clone(&ledger), Arc::clone(&clock)),
             idempotency: Idempotency::new(Arc::clone(&ledger), Arc::clone(&clock)),
             limits: Limits::new(&settings.limits),
             proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
+            undo: Undo::new(Arc::clone(&ledger), Arc::clone(&clock)),
+            webhooks,
             hub: Hub::new(),
             metrics: Metrics::new(),
             openapi: OnceLock::new(),

@@ -18,6 +18,17 @@ pub(crate) fn start(service: &Arc<Service>) {
         let Service { hub, sessions, metrics, .. } = &*handing_out;
         hub.run(sessions, metrics, handing_out.stopping()).await;
     });
+    let delivering = Arc::clone(service);
+    tokio::spawn(async move {
+        delivering.webhooks.dispatcher().run(delivering.stopping()).await;
+    });
+    let ending = Arc::clone(service);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = ending.stopping() => {}
+            () = end_what_nobody_took_back(&ending) => {}
+        }
+    });
     let tidying = Arc::clone(service);
     tokio::spawn(async move {
         tokio::select! {
@@ -38,6 +49,18 @@ async fn tidy(service: &Service) {
         }
         if let Err(error) = service.idempotency.clean().await {
             tracing::warn!(%error, "old idempotency keys could not be removed");
+        }
+    }
+}
+
+/// Ends what was set aside to end, within a second of its time.
+async fn end_what_nobody_took_back(service: &Service) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = service.undo.end_due(&service.sessions).await {
+            tracing::warn!(%error, "sessions that were set aside to end have not ended yet");
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Every call of the service, in one table: the router and the OpenAPI document are made of it.
 
+mod admin;
 pub(crate) mod route;
 mod sessions;
 mod well_known;
 
 use handstamp_protocol::paths;
 use handstamp_protocol::{
-    csrf, failures, introspect, logs, page, refresh, sessions as wire, status, step_up, tokens, why,
+    admin as operators, analytics, csrf, failures, introspect, logs, page, policy, refresh,
+    sessions as wire, status, step_up, subjects, tokens, webhooks as hooks, why,
 };
 use route::{Route, Who, route};
 
@@ -14,7 +16,18 @@ use crate::service_keys::Scope;
 
 /// Every call.
 pub(crate) fn all() -> Vec<Route> {
-    [begin(), mine(), ends(), by_services(), well_known()].concat()
+    [
+        begin(),
+        mine(),
+        ends(),
+        by_services(),
+        well_known(),
+        operate(),
+        operate_subjects(),
+        watch(),
+        webhooks(),
+    ]
+    .concat()
 }
 
 fn begin() -> Vec<Route> {
@@ -117,5 +130,95 @@ fn well_known() -> Vec<Route> {
         route!(GET paths::METRICS, well_known::metrics, "Figures for Prometheus")
             .by(Who::Operator)
             .answers_as(200, crate::metrics::CONTENT_TYPE),
+    ]
+}
+
+fn operate() -> Vec<Route> {
+    vec![
+        route!(GET paths::ADMIN_SESSIONS, admin::sessions, "List sessions of everybody")
+            .by(Who::Operator)
+            .query::<operators::AdminSessionsQuery>()
+            .answers::<wire::SessionList>(200),
+        route!(POST paths::ADMIN_SESSIONS_END, admin::end, "End those that a filter or a list names")
+            .by(Who::Operator)
+            .json::<operators::EndRequest>()
+            .answers::<operators::EndAnswer>(200),
+        route!(POST paths::ADMIN_UNDO, admin::undo, "Take a bulk end back")
+            .by(Who::Operator)
+            .answers::<operators::UndoAnswer>(200),
+        route!(POST paths::ADMIN_SESSION_SUSPEND, admin::suspend, "Set a session aside")
+            .by(Who::Operator)
+            .optional_json::<operators::SuspendRequest>()
+            .answers::<operators::SuspendedAnswer>(200),
+        route!(POST paths::ADMIN_SESSION_RESUME, admin::resume, "Take a session back")
+            .by(Who::Operator)
+            .answers::<operators::SuspendedAnswer>(200),
+        route!(POST paths::ADMIN_POLICY_DRY_RUN, admin::dry_run, "Whom would other limits sign out?")
+            .by(Who::Operator)
+            .json::<policy::DryRunRequest>()
+            .answers::<policy::DryRunAnswer>(200),
+    ]
+}
+
+fn operate_subjects() -> Vec<Route> {
+    vec![
+        route!(PUT paths::ADMIN_SUBJECT_ROLES, admin::roles, "Name the roles of a subject")
+            .by(Who::Operator)
+            .json::<subjects::RolesRequest>()
+            .answers::<subjects::SubjectAnswer>(200),
+        route!(POST paths::ADMIN_SUBJECT_DISABLE, admin::disable, "Disable a subject and end its sessions")
+            .by(Who::Operator)
+            .optional_json::<subjects::SubjectRequest>()
+            .answers::<subjects::SubjectAnswer>(200),
+        route!(POST paths::ADMIN_SUBJECT_ENABLE, admin::enable, "Enable a subject")
+            .by(Who::Operator)
+            .optional_json::<subjects::SubjectRequest>()
+            .answers::<subjects::SubjectAnswer>(200),
+    ]
+}
+
+fn watch() -> Vec<Route> {
+    vec![
+        route!(GET paths::ADMIN_LOGS, admin::logs, "List the audit log")
+            .by(Who::Operator)
+            .query::<logs::LogsQuery>()
+            .answers::<logs::LogList>(200),
+        route!(GET paths::ADMIN_LOGS_VERIFY, admin::verify_logs, "Check the chain of the audit log")
+            .by(Who::Operator)
+            .answers::<logs::LogsVerified>(200),
+    ]
+}
+
+fn webhooks() -> Vec<Route> {
+    vec![
+        route!(GET paths::ADMIN_WEBHOOKS, admin::list_webhooks, "List webhooks")
+            .by(Who::Operator)
+            .query::<page::PageQuery>()
+            .answers::<hooks::WebhookList>(200),
+        route!(POST paths::ADMIN_WEBHOOKS, admin::create_webhook, "Add a webhook")
+            .by(Who::Operator)
+            .json::<hooks::WebhookRequest>()
+            .answers::<hooks::Webhook>(201)
+            .problems(&[409]),
+        route!(PATCH paths::ADMIN_WEBHOOK, admin::update_webhook, "Change a webhook")
+            .by(Who::Operator)
+            .json::<hooks::WebhookUpdate>()
+            .answers::<hooks::Webhook>(200),
+        route!(DELETE paths::ADMIN_WEBHOOK, admin::remove_webhook, "Remove a webhook")
+            .by(Who::Operator)
+            .answers_as(204, "text/plain"),
+        route!(POST paths::ADMIN_WEBHOOK_TEST, admin::test_webhook, "Send a webhook something to try it")
+            .by(Who::Operator)
+            .answers::<hooks::WebhookTest>(200),
+        route!(POST paths::ADMIN_WEBHOOK_SECRET, admin::rotate_webhook, "Give a webhook another signing secret")
+            .by(Who::Operator)
+            .answers::<hooks::Webhook>(200),
+        route!(GET paths::ADMIN_WEBHOOK_DELIVERIES, admin::deliveries, "List the deliveries of a webhook")
+            .by(Who::Operator)
+            .query::<page::PageQuery>()
+            .answers::<hooks::DeliveryList>(200),
+        route!(POST paths::ADMIN_WEBHOOK_RETRY, admin::retry_delivery, "Send a delivery once more")
+            .by(Who::Operator)
+            .answers_as(202, "text/plain"),
     ]
 }

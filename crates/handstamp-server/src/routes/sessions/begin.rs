@@ -20,7 +20,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::answer;
 use crate::body::{Json, OptionalJson, bad, out_of_range};
-use crate::caller::{Begin, Holder, ServiceCaller, Via, forbidden, refused, step_up};
+use crate::caller::{Begin, Holder, ServiceCaller, Via, forbidden, refused};
 use crate::idempotency::Claim;
 use crate::issue;
 use crate::limits::Limited;
@@ -79,21 +79,20 @@ async fn begin_for(
 /// Asks the risk rules before a token is handed out.
 ///
 /// # Errors
-/// 401 for a session that a rule has set aside or ended, 403 for one that must step up first; no
-/// token of it was handed out.
+/// 401 for a session that a rule has set aside or ended; no token of it was handed out. Its id is
+/// told, so that the caller can check another factor and step it up.
 async fn judge(service: &Service, begun: &Begun) -> Result<(), Problem> {
     let judged = service.risk.on_begin(&service.sessions, &begun.record).await;
-    let verdict = judged.map_err(refused)?;
-    if !verdict.action.stops() {
+    if !judged.map_err(refused)?.action.stops() {
         return Ok(());
     }
-    match service.sessions.why_of(begun.record.id).await.map_err(refused)? {
-        Some(why) if why.is_suspended => Err(refused(SessionError::Suspended)),
-        Some(handstamp_core::Why { ended: Some(ended), .. }) => {
-            Err(refused(SessionError::Ended { reason: ended.reason, ended_at: ended.at }))
-        }
-        _ => Err(step_up(std::time::Duration::ZERO)),
-    }
+    let id = begun.record.id;
+    let why = service.sessions.why_of(id).await.map_err(refused)?;
+    let error = match why.and_then(|why| why.ended) {
+        Some(ended) => SessionError::Ended { reason: ended.reason, ended_at: ended.at },
+        None => SessionError::Suspended,
+    };
+    Err(refused(error).with("session_id", id.to_string()))
 }
 
 fn created(service: &Service, begun: &Begun) -> Result<Response, Problem> {

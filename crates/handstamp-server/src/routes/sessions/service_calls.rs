@@ -10,7 +10,7 @@ use handstamp_axum::problem::Problem;
 use handstamp_core::id::Subject;
 use handstamp_core::record::Transport;
 use handstamp_core::text::plain;
-use handstamp_core::{Session, SessionError, SignInFailure};
+use handstamp_core::{Session, SessionError, SessionId, SignInFailure};
 use handstamp_protocol::failures::{Advice, FailureAnswer, FailureRequest};
 use handstamp_protocol::introspect::{Introspection, TokenRequest};
 use handstamp_protocol::step_up::StepUpRequest;
@@ -117,9 +117,21 @@ pub(crate) async fn step_up(
     let amr: Vec<String> =
         request.amr.iter().map(|method| plain(method, 64).unwrap_or_default()).collect();
     let methods: Vec<&str> = amr.iter().map(String::as_str).collect();
+    if is_set_aside_for_this(&service, id).await.map_err(session)? {
+        service.sessions.resume(id, Some(risk::ACTOR)).await.map_err(session)?;
+    }
     let begun = service.sessions.step_up(id, &methods).await.map_err(session)?;
     let issued = issue::issued(&service, &begun)?;
     Ok(Body(issued).into_response())
+}
+
+/// Whether a risk rule has set the session aside until somebody steps up.
+async fn is_set_aside_for_this(service: &Service, id: SessionId) -> Result<bool, SessionError> {
+    let record = service.sessions.record(id).await?;
+    let suspended = record.as_ref().and_then(|record| record.suspended.as_ref());
+    Ok(suspended.is_some_and(|it| {
+        it.by.as_deref() == Some(risk::ACTOR) && it.why.as_deref() == Some(risk::STEP_UP)
+    }))
 }
 
 /// `POST /sessions/failures`: a failed sign-in is noted; the answer says what to do with the
@@ -142,8 +154,8 @@ pub(crate) async fn failures(
         reason: &reason,
         client: service.client_told(&request.client),
     };
+    service.sessions.sign_in_failed(failure.clone()).await.map_err(refused)?;
     let verdict = service.risk.on_failure(&service.sessions, &failure).await.map_err(refused)?;
-    service.sessions.sign_in_failed(failure).await.map_err(refused)?;
     let (advice, wait) = match verdict.advice {
         risk::Advice::Allow => (Advice::Allow, None),
         risk::Advice::Delay(wait) => (Advice::Delay, Some(wait)),

@@ -1,0 +1,168 @@
+//! Ends that can be taken back: the sessions are set aside first, and end when the time is over.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use handstamp_axum::SessionRejection;
+use handstamp_axum::problem::Problem;
+use handstamp_core::ledger::{Ledger, LedgerError, LedgerExt, Put, Written};
+use handstamp_core::random::{SystemRng, random};
+use handstamp_core::record::EndReason;
+use handstamp_core::time::Clock;
+use handstamp_core::{SessionError, SessionId, SessionManager};
+use serde::{Deserialize, Serialize};
+
+const SHELF: &str = "undo";
+
+/// How many lists are worked off at once.
+const STEP: usize = 20;
+
+/// Sessions that were set aside to end.
+#[derive(Serialize, Deserialize, Clone)]
+struct List {
+    by: String,
+    sessions: Vec<SessionId>,
+}
+
+/// Keeps lists of sessions that are to end.
+pub(crate) struct Undo {
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Undo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Undo").finish_non_exhaustive()
+    }
+}
+
+impl Undo {
+    pub(crate) fn new(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger, clock }
+    }
+
+    /// Sets sessions aside, to end after `time`. Answers how many, and what takes it back. The list
+    /// is written first: whatever is cut off after that, nobody stays set aside for ever.
+    ///
+    /// # Errors
+    /// 503 when a store is out of reach.
+    pub(crate) async fn suspend(
+        &self,
+        sessions: &SessionManager,
+        ids: Vec<SessionId>,
+        by: &str,
+        time: Duration,
+    ) -> Result<(u64, String), Problem> {
+        let name: [u8; 12] = random(&SystemRng).map_err(|error| problem(error.into()))?;
+        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let list = List { by: by.to_owned(), sessions: ids.clone() };
+        let put = Put::new(SHELF, &name, &list).map_err(|error| problem(error.into()))?;
+        let put = put.if_absent().due(self.clock.now().plus(time));
+        let written = self.ledger.write(vec![put]).await.map_err(|error| problem(error.into()))?;
+        if !written.is_applied() {
+            return Err(problem(SessionError::Unavailable("the list was not kept".into())));
+        }
+        let why = mark(&name);
+        let suspends = ids.into_iter().map(|id| sessions.suspend(id, Some(by), Some(&why)));
+        let mut count = 0;
+        for suspended in join_all(suspends).await {
+            match suspended {
+                Ok(()) => count += 1,
+                Err(error) if error.is_fault() => return Err(problem(error)),
+                // Over, or set aside by somebody else: not ours to end.
+                Err(_) => {}
+            }
+        }
+        Ok((count, name))
+    }
+
+    /// Takes an end back; answers how many sessions are live again.
+    ///
+    /// # Errors
+    /// 404 when there is no such list, or its time is over; 503 when a store is out of reach.
+    pub(crate) async fn take_back(
+        &self,
+        sessions: &SessionManager,
+        name: &str,
+        by: &str,
+    ) -> Result<u64, Problem> {
+        let unknown = || problem(SessionError::NotFound);
+        let fault = |error: LedgerError| problem(SessionError::Unavailable(error.into()));
+        if !name.bytes().all(|byte| byte.is_ascii_hexdigit()) || name.is_empty() {
+            return Err(unknown());
+        }
+        let found = self.ledger.find::<List>(SHELF, name).await.map_err(fault)?;
+        let (list, version) = found.ok_or_else(unknown)?;
+        let removal = Put::removal(SHELF, name).if_version(version);
+        let written =
+            self.ledger.write(vec![removal]).await.map_err(|error| fault(error.into()))?;
+        if !matches!(written, Written::Applied(_)) {
+            // Its time was over in the same moment.
+            return Err(unknown());
+        }
+        let mut count = 0;
+        for id in self.still_aside(sessions, &list, name).await.map_err(problem)? {
+            match sessions.resume(id, Some(by)).await {
+                Ok(()) => count += 1,
+                Err(error) if error.is_fault() => return Err(problem(error)),
+                Err(_) => {}
+            }
+        }
+        Ok(count)
+    }
+
+    /// Ends the sessions of lists whose time is over; answers how many.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when a store is out of reach; what was ended stays so, the
+    /// rest follows next time.
+    pub(crate) async fn end_due(&self, sessions: &SessionManager) -> Result<u64, SessionError> {
+        let mut count = 0;
+        for entry in self.ledger.due(SHELF, self.clock.now(), STEP).await? {
+            let list: List = entry.read()?;
+            // First the list goes, so that nobody takes back what is ending; if we are cut off in
+            // between, its sessions stay set aside, which lets nobody in.
+            let removal = Put::removal(SHELF, &entry.key).if_version(entry.version);
+            if !self.ledger.write(vec![removal]).await?.is_applied() {
+                continue;
+            }
+            let by = Some(&*list.by);
+            let aside = self.still_aside(sessions, &list, &entry.key).await?;
+            let ends = aside.into_iter().map(|id| sessions.end(id, EndReason::Admin, by));
+            for ended in join_all(ends).await {
+                count += u64::from(ended?);
+            }
+        }
+        Ok(count)
+    }
+
+    /// Those that are set aside by this list still: not taken back one by one, nor over.
+    async fn still_aside(
+        &self,
+        sessions: &SessionManager,
+        list: &List,
+        name: &str,
+    ) -> Result<Vec<SessionId>, SessionError> {
+        let mark = mark(name);
+        let mut aside = Vec::new();
+        for id in &list.sessions {
+            let record = sessions.record(*id).await?;
+            let suspended = record.as_ref().and_then(|record| record.suspended.as_ref());
+            if suspended.is_some_and(|it| it.why.as_deref() == Some(&*mark)) {
+                aside.push(*id);
+            }
+        }
+        Ok(aside)
+    }
+}
+
+/// What stands in the record of a session that a list has set aside.
+fn mark(name: &str) -> String {
+    format!("to end, unless taken back (undo {name})")
+}
+
+fn problem(error: SessionError) -> Problem {
+    SessionRejection::Session(error).problem()
+}
