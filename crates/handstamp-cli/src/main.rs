@@ -17,6 +17,8 @@ mod output;
 mod serve;
 #[cfg(feature = "serve")]
 mod settings;
+#[cfg(any(feature = "demo", feature = "serve"))]
+mod signals;
 
 use std::process::ExitCode;
 

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::pages::{account, assets, cart, catalogue, checkout, devices, errors, sign_in, stock};
 use super::{App, live};
 use crate::failure::Failure;
+use crate::signals;
 
 /// Forms of the demo are small.
 const LARGEST_FORM: usize = 16 * 1024;
@@ -103,31 +104,10 @@ pub(super) async fn serve(
 pub(super) fn asked_to_stop(
     stop: watch::Sender<bool>,
 ) -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
-    let signal = signals()?;
+    let signal = signals::asked_to_stop()?;
     Ok(async move {
         signal.await;
         stop.send_replace(true);
-    })
-}
-
-#[cfg(unix)]
-fn signals() -> Result<impl Future<Output = ()>, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).map_err(|e| Failure::because("cannot wait for signals", &e));
-    let (mut interrupt, mut terminate) =
-        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn signals() -> Result<impl Future<Output = ()>, Failure> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
     })
 }
 

@@ -1,11 +1,18 @@
 //! `handstamp serve`.
 
-use handstamp_server::settings::{Log, LogFormat, LogLevel};
+mod greeting;
+mod opening;
+mod ring;
+
+use std::time::Duration;
+
+use handstamp_server::settings::{Loaded, Log, LogFormat, LogLevel, Settings};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::Failure;
 use crate::log::{self, Look};
-use crate::settings::{self, Listen, Source};
+use crate::settings::{Listen, Source};
+use crate::signals;
 
 /// How to serve.
 #[derive(clap::Args, Debug)]
@@ -19,10 +26,26 @@ pub(crate) struct Options {
 
 /// Serves until the program is asked to stop.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let loaded = options.source.load(&options.listen)?;
-    settings::warn(&loaded);
-    start_log(&loaded.settings.log);
-    Err(Failure::new("this build holds no service"))
+    let Loaded { settings, warnings, .. } = options.source.load(&options.listen)?;
+    start_log(&settings.log);
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::because("cannot start threads", &error))?;
+    let done = runtime.block_on(serve(settings));
+    // What still reads a file or waits for a name does not hold the program up.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    done
+}
+
+async fn serve(settings: Settings) -> Result<(), Failure> {
+    let grace = settings.server.shutdown_grace;
+    let opened = opening::open(settings).await?;
+    // Before the first word: whoever reads it may stop the program at once.
+    let asked_to_stop = signals::asked_to_stop()?;
+    greeting::print(&opened)?;
+    tokio::spawn(ring::follow(opened.ring));
+    let served = handstamp_server::serve(opened.service, opened.listeners, asked_to_stop, grace);
+    served.await.map_err(|error| Failure::because("cannot go on serving", &error))
 }
 
 fn start_log(log: &Log) {

@@ -5,5 +5,6 @@
 mod completions;
 mod config;
 mod keys;
+mod serve;
 mod usage;
 mod world;

@@ -1,7 +1,9 @@
 //! A machine of its own for each test: a home, a current folder, an environment.
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
@@ -42,11 +44,15 @@ impl World {
 
     /// Runs the program in the folder of this world.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_handstamp"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
         command.env("HOME", self.folder.path());
         command.envs(self.variables.iter().map(|(name, text)| (name, text)));
-        command.output().unwrap().into()
+        command
     }
 }
 
@@ -92,4 +98,75 @@ pub(crate) fn set_mode(path: &Path, mode: u32) {
 pub(crate) fn mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// A service that runs until it is stopped or dropped.
+pub(crate) struct Served {
+    process: Child,
+    out: BufReader<ChildStdout>,
+    err: BufReader<ChildStderr>,
+    pub(crate) url: String,
+}
+
+impl World {
+    /// Starts `handstamp serve` on a port of its own; it is ready when this answers.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Served {
+        let mut command =
+            self.command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(process.stdout.take().unwrap());
+        let mut err = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        if line.is_empty() {
+            err.read_to_string(&mut line).unwrap();
+            panic!("it did not start: {line}");
+        }
+        let url = line.trim().rsplit(' ').next().unwrap().to_owned();
+        Served { process, out, err, url }
+    }
+}
+
+impl Served {
+    /// Asks for a path; answers status and body.
+    pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        let host = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        (status, body.to_owned())
+    }
+
+    /// The next line of the log that holds this text.
+    pub(crate) fn log_line(&mut self, text: &str) -> String {
+        let mut line = String::new();
+        while self.err.read_line(&mut line).unwrap() > 0 {
+            if line.contains(text) {
+                return line;
+            }
+            line.clear();
+        }
+        panic!("the log ended without {text:?}");
+    }
+
+    /// Asks it to stop by a signal; answers its exit code and the rest of its output.
+    pub(crate) fn stop(mut self) -> Ran {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let mut ran = Ran { exit: 0, out: String::new(), err: String::new() };
+        self.out.read_to_string(&mut ran.out).unwrap();
+        self.err.read_to_string(&mut ran.err).unwrap();
+        ran.exit = self.process.wait().unwrap().code().unwrap();
+        ran
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }

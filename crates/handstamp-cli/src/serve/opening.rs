@@ -1,0 +1,94 @@
+//! Opens what the service stands on: address, folder, database, key ring, local socket. Each
+//! failure is one line that says what to do.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use handstamp_core::time::{Clock, SystemClock};
+use handstamp_core::{KeyRing, SessionManager};
+use handstamp_server::settings::{Settings, Store, Synchronous};
+use handstamp_server::{Foundation, Listeners, LocalListener, Service};
+use handstamp_sqlite::{SqliteError, SqliteStore};
+use tokio::net::TcpListener;
+
+use crate::failure::{Exit, Failure};
+use crate::settings::key_ring;
+
+/// A service that is ready to serve.
+pub(super) struct Opened {
+    pub(super) service: Arc<Service>,
+    pub(super) listeners: Listeners,
+    pub(super) ring: KeyRing,
+    /// Where it is reached.
+    pub(super) url: String,
+    pub(super) data_dir: PathBuf,
+    /// Where the key ring lies, if in a file.
+    pub(super) keys: Option<PathBuf>,
+}
+
+/// Opens all of it. The address comes first: where it is taken, nothing is made.
+pub(super) async fn open(settings: Settings) -> Result<Opened, Failure> {
+    let (tcp, bound) = listen(settings.server.listen).await?;
+    let store = Arc::new(store(&settings.store).await?);
+    let ring = key_ring(&settings.keys, |path| KeyRing::open_or_create(path))?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let sessions = SessionManager::builder(store.clone(), settings.config.clone(), ring.clone())
+        .clock(clock.clone())
+        .build();
+    let url = settings.server.url(bound);
+    let (data_dir, keys) = (settings.store.data_dir.clone(), settings.keys.file.clone());
+    let foundation =
+        Foundation { sessions, ledger: store, clock, settings, public_url: url.clone() };
+    let cannot_start = |error| Failure::because("cannot start", &error);
+    let service = Service::open(foundation).await.map_err(cannot_start)?;
+    let local = LocalListener::open(&data_dir).map_err(cannot_start)?;
+    let listeners = Listeners { tcp, local: Some(local) };
+    Ok(Opened { service, listeners, ring, url, data_dir, keys })
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let refused = |error: std::io::Error| {
+        let line = format!("cannot listen on {address}");
+        match error.kind() {
+            ErrorKind::AddrInUse => Failure::new(format!(
+                "{line}: it is taken; choose another with --listen, where port 0 is any that is free"
+            )),
+            ErrorKind::PermissionDenied => {
+                Failure::new(format!("{line}: ports below 1024 need more rights; choose another"))
+                    .with(Exit::Refused)
+            }
+            _ => Failure::because(line, &error),
+        }
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let bound = listener.local_addr().map_err(refused)?;
+    Ok((listener, bound))
+}
+
+async fn store(store: &Store) -> Result<SqliteStore, Failure> {
+    let path = store.data_dir.join("sessions.db");
+    let synchronous = match store.synchronous {
+        Synchronous::Full => handstamp_sqlite::Synchronous::Full,
+        Synchronous::Normal => handstamp_sqlite::Synchronous::Normal,
+    };
+    let builder = SqliteStore::builder(&path).synchronous(synchronous);
+    let opened = builder.readers(store.readers).keep_changes(store.keep_changes).open().await;
+    opened.map_err(|error| refused(&store.data_dir, &error))
+}
+
+/// What to do about a database that cannot be opened.
+fn refused(folder: &Path, error: &SqliteError) -> Failure {
+    let folder = folder.display();
+    match error {
+        SqliteError::Locked { .. } => Failure::new(format!(
+            "{folder} is in use by another service; stop that one, or choose another folder with --data-dir"
+        ))
+        .with(Exit::Refused),
+        SqliteError::NewerSchema { .. } | SqliteError::NotOurs { .. } => {
+            Failure::because(format!("cannot use {folder}"), error).with(Exit::Refused)
+        }
+        _ => Failure::because(format!("cannot use {folder}"), error),
+    }
+}
