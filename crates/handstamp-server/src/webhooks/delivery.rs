@@ -12,8 +12,8 @@ use handstamp_core::time::Timestamp;
 use handstamp_protocol::webhooks::{DeliveryList, DeliveryState, DeliveryStatus};
 use serde::{Deserialize, Serialize};
 
-use super::hook::time;
 use super::send::Attempt;
+use crate::answer::time;
 
 /// How many deliveries of one webhook wait at a time. What comes after them waits in the audit
 /// log, where it costs nothing, however long a receiver is away.

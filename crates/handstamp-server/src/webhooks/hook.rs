@@ -8,11 +8,12 @@ use std::time::Duration;
 use handstamp_core::KeyRing;
 use handstamp_core::ledger::{Ledger, LedgerError, LedgerExt};
 use handstamp_core::time::Timestamp;
-use handstamp_protocol::{Secret, Time, webhooks as wire};
+use handstamp_protocol::{Secret, webhooks as wire};
 use serde::{Deserialize, Serialize};
 
 use super::filter::EventNames;
 use super::secret::SigningSecret;
+use crate::answer::time;
 use crate::seal::{SealError, Sealed, seal};
 
 /// How many webhooks there may be. Each has slots of its own to send in, so this bounds them all.
@@ -130,10 +131,6 @@ impl Hook {
             secret,
         }
     }
-}
-
-pub(super) fn time(at: Timestamp) -> Time {
-    Time::from_millis(at.as_millis())
 }
 
 /// All webhooks, oldest first, and what is left to be cleared of those that were removed.

@@ -1,6 +1,9 @@
 //! The service over HTTP, on port 0, on the embedded store, asked by a real client; and its parts
 //! from outside.
 
+// The configuration of clippy allows these in tests, not in what tests share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod admin;
 mod begin;
 mod callers;

@@ -83,6 +83,11 @@ impl Lane {
         self.next_at = None;
     }
 
+    /// Does nothing until `at`, unless something happens.
+    pub(super) const fn rest(&mut self, at: Timestamp) {
+        self.next_at = Some(at);
+    }
+
     /// The webhook, as it was just read. Where the lane stands is noted before: what was not
     /// wanted until now is not to be looked at by what is wanted from now on.
     pub(super) async fn become_now(

@@ -7,7 +7,6 @@
 //! Whatever is decided is in the ledger before it is acted on: the place in the log moves in the
 //! same write that puts the deliveries there, and a delivery is claimed before it is sent. So
 //! nothing is lost over a crash, and what was sent just before one is sent again: at least once.
-//! Why it is so is in `docs/decisions`: what waits for a webhook waits in the log.
 
 mod claim;
 mod finish;
@@ -81,9 +80,11 @@ impl Dispatcher {
                 Timestamp::MAX
             });
             let pause = next.since(self.shared.now()).min(RECHECK);
+            // Where there is no webhook, nothing that happens costs anything here.
+            let is_wanted = self.is_wanted();
             let collect = async {
                 tokio::select! {
-                    _ = commits.changed() => {}
+                    _ = commits.changed(), if is_wanted => {}
                     _ = changed.changed() => {}
                 }
                 tokio::time::sleep(COLLECT).await;
@@ -106,8 +107,9 @@ impl Dispatcher {
     /// [`run`](Self::run) calls it; call it yourself to deliver by a schedule of your own.
     ///
     /// # Errors
-    /// [`WebhookError`] when ledger or log are out of reach. What was done stands, and the next
-    /// pass goes on from there.
+    /// [`WebhookError`] when ledger or log are out of reach, or what is kept of a webhook cannot be
+    /// read; the others had their turn all the same. What was done stands, and a later pass goes
+    /// on from there.
     pub async fn pass(&mut self) -> Result<Timestamp, WebhookError> {
         while let Some(sent) = self.sends.try_join_next() {
             self.finish(sent.ok()).await;
@@ -116,16 +118,26 @@ impl Dispatcher {
         self.changed.mark_unchanged();
         self.read_roster().await?;
         self.follow(is_changed).await?;
-        let mut next = Timestamp::MAX;
+        let (mut next, mut trouble) = (Timestamp::MAX, None);
         for lane in self.lanes.values_mut() {
-            next = next.min(lane.work(&self.shared, &mut self.sends, &self.ends).await?);
+            match lane.work(&self.shared, &mut self.sends, &self.ends).await {
+                Ok(at) => next = next.min(at),
+                Err(error) => {
+                    lane.rest(self.shared.now().plus(RECHECK));
+                    trouble = Some(error);
+                }
+            }
         }
-        Ok(next)
+        trouble.map_or(Ok(next), Err)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.lanes.values().any(Lane::is_enabled)
     }
 
     /// Looks at the log, if anybody wants it, and lets all lanes look where there is news.
     async fn follow(&mut self, mut is_new: bool) -> Result<(), WebhookError> {
-        if self.lanes.values().any(Lane::is_enabled) {
+        if self.is_wanted() {
             let ends = self.shared.log.follow().await.map_err(WebhookError::Log)?;
             is_new |= ends != self.ends;
             self.ends = ends;

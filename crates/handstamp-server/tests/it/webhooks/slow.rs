@@ -1,5 +1,6 @@
 //! One receiver's trouble is nobody else's.
 
+use handstamp_core::ledger::Put;
 use tokio::sync::oneshot;
 
 use super::receiver::{Receiver, Reply};
@@ -26,6 +27,30 @@ async fn b12_a_receiver_that_does_not_answer_delays_nobody_else() {
     stop.send(()).unwrap();
     running.await.unwrap();
     assert_eq!((slow.count(), quick.count()), (100, 100));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_of_one_webhook_stops_no_other() {
+    let (world, one, other) = (World::new(), Receiver::start().await, Receiver::start().await);
+    let webhooks = world.webhooks();
+    let first = add(&webhooks, &one, &["*"]).await;
+    let second = add(&webhooks, &other, &["*"]).await;
+    for webhook in [&first, &second] {
+        let shelf = format!("webhook_waiting/{}", webhook.id);
+        let damaged = Put::new(&shelf, "damaged", "no delivery").unwrap().due(world.now());
+        assert!(world.ledger.write(vec![damaged]).await.unwrap().is_applied());
+        world.tell("step_up").await;
+        let mut dispatcher = webhooks.dispatcher();
+        assert!(dispatcher.pass().await.is_err(), "it is told");
+        dispatcher.settle().await;
+        assert_eq!(one.count() + other.count(), 1);
+        let removal = Put::removal(&shelf, "damaged");
+        assert!(world.ledger.write(vec![removal]).await.unwrap().is_applied());
+        deliver(&mut webhooks.dispatcher(), &world).await;
+        assert_eq!((one.count(), other.count()), (1, 1));
+        one.forget();
+        other.forget();
+    }
 }
 
 #[tokio::test]
