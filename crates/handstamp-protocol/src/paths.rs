@@ -67,7 +67,7 @@ pub const ADMIN_ANALYTICS: &str = "/admin/analytics/{series}";
 pub const ADMIN_EVENTS: &str = "/admin/events";
 /// `GET` lists and `POST` adds webhooks.
 pub const ADMIN_WEBHOOKS: &str = "/admin/webhooks";
-/// `GET` tells of, `PATCH` changes and `DELETE` removes a webhook.
+/// `PATCH` changes and `DELETE` removes a webhook.
 pub const ADMIN_WEBHOOK: &str = "/admin/webhooks/{id}";
 /// `POST` sends a webhook something to try it.
 pub const ADMIN_WEBHOOK_TEST: &str = "/admin/webhooks/{id}/test";

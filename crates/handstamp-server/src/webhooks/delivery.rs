@@ -163,22 +163,43 @@ impl Shelves {
         Ok(())
     }
 
-    /// A page of both. All that wait stand on the first, before the newest of those that are over.
+    /// A page of both: first what waits, then what is over, each newest first. `None` when the
+    /// page is to begin at what is no place in this list.
     pub(super) async fn list(
         &self,
         ledger: &Arc<dyn Ledger>,
         page: &Page,
-    ) -> Result<DeliveryList, LedgerError> {
-        let mut entries = match page.after {
-            None => ledger.list(&self.waiting, "", &Page::first(WINDOW)).await?.entries,
-            Some(_) => Vec::new(),
+    ) -> Result<Option<DeliveryList>, LedgerError> {
+        let (is_over, after) = match page.after.as_deref().map(|after| after.split_at_checked(1)) {
+            None => (false, None),
+            Some(Some(("w", key))) => (false, Some(key.to_owned())),
+            Some(Some(("o", key))) => (true, Some(key.to_owned())),
+            Some(_) => return Ok(None),
         };
-        let over = ledger.list(&self.over, "", page).await?;
-        entries.extend(over.entries);
-        let read = |entry: &Entry| entry.read::<Delivery>().map(|delivery| delivery.to_wire());
-        let deliveries = entries.iter().map(read).collect::<Result<_, _>>()?;
-        Ok(DeliveryList { deliveries, next: over.next })
+        let limit = page.clamped();
+        let mut entries = Vec::new();
+        if !is_over {
+            let waiting = Page { limit, after: after.clone() };
+            let listed = ledger.list(&self.waiting, "", &waiting).await?;
+            entries = listed.entries;
+            if let Some(next) = listed.next {
+                return Ok(Some(read(&entries, Some(format!("w{next}")))?));
+            }
+        }
+        if entries.len() == limit {
+            return Ok(Some(read(&entries, Some("o".to_owned()))?));
+        }
+        let over = Page { limit: limit - entries.len(), after: after.filter(|_| is_over) };
+        let listed = ledger.list(&self.over, "", &over).await?;
+        entries.extend(listed.entries);
+        let next = listed.next.map(|next| format!("o{next}"));
+        Ok(Some(read(&entries, next)?))
     }
+}
+
+fn read(entries: &[Entry], next: Option<String>) -> Result<DeliveryList, DataError> {
+    let read = |entry: &Entry| entry.read::<Delivery>().map(|delivery| delivery.to_wire());
+    Ok(DeliveryList { deliveries: entries.iter().map(read).collect::<Result<_, _>>()?, next })
 }
 
 #[cfg(test)]

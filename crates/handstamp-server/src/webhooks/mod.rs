@@ -283,12 +283,13 @@ impl Webhooks {
         Ok(Some(WebhookTest { delivered, status, error, duration_ms }))
     }
 
-    /// Lists the deliveries of a webhook: first all that wait, at most 256 of them, earliest event
-    /// last; then those that are over, newest first, as long as they are kept. `None` if there is
-    /// no webhook of this id.
+    /// Lists the deliveries of a webhook: first those that wait, at most 256 in all, then those
+    /// that are over, as long as they are kept; each newest first. `None` if there is no webhook of
+    /// this id.
     ///
     /// # Errors
-    /// [`WebhookError::Ledger`] when the ledger is out of reach.
+    /// [`WebhookError::Invalid`] for a cursor that is none, [`WebhookError::Ledger`] when the
+    /// ledger is out of reach.
     pub async fn deliveries(
         &self,
         id: &str,
@@ -298,7 +299,9 @@ impl Webhooks {
         if Roster::read(ledger).await?.find(id).is_none() {
             return Ok(None);
         }
-        Ok(Some(Shelves::of(id).list(ledger, page).await?))
+        let listed = Shelves::of(id).list(ledger, page).await?;
+        let no_place = || WebhookError::invalid("cursor", "not a cursor of this list");
+        listed.map(Some).ok_or_else(no_place)
     }
 
     /// Sends a delivery that is over once more, as if it were new; `false` if there is none of

@@ -62,7 +62,7 @@ pub(crate) async fn remove_webhook(
     }
 }
 
-/// `POST /admin/webhooks/{id}/rotate-secret`: answers the new secret, this once.
+/// `POST /admin/webhooks/{id}/secret`: answers the new secret, this once.
 pub(crate) async fn rotate_webhook(
     State(service): State<Arc<Service>>,
     _operator: Operator,

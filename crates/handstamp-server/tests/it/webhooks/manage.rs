@@ -134,6 +134,40 @@ async fn b12_a_delivery_that_is_over_is_sent_once_more_when_asked_for() {
 }
 
 #[tokio::test]
+async fn b12_pages_of_deliveries_show_each_once_first_what_waits() {
+    let (world, receiver) = (World::new(), Receiver::start().await);
+    let webhooks = world.webhooks();
+    let webhook = add(&webhooks, &receiver, &["*"]).await;
+    let mut dispatcher = webhooks.dispatcher();
+    world.tell_many("session.started", 5).await;
+    deliver(&mut dispatcher, &world).await;
+    receiver.otherwise(Reply::Status(500));
+    world.tell_many("session.ended", 5).await;
+    deliver(&mut dispatcher, &world).await;
+    for limit in [1, 3, 5, 7, 10, 11] {
+        let (mut all, mut page) = (Vec::new(), Page::first(limit));
+        loop {
+            let list = webhooks.deliveries(&webhook.id, &page).await.unwrap().unwrap();
+            assert!(list.deliveries.len() <= limit);
+            all.extend(list.deliveries);
+            match list.next {
+                Some(next) => page.after = Some(next),
+                None => break,
+            }
+        }
+        let states: Vec<_> = all.iter().map(|it| it.state.as_str()).collect();
+        assert_eq!(states, [["waiting"; 5], ["delivered"; 5]].concat(), "pages of {limit}");
+        let ids: std::collections::BTreeSet<_> = all.iter().map(|it| &it.id).collect();
+        assert_eq!(ids.len(), 10);
+    }
+    for bad in ["", "x", "ä"] {
+        let page = Page { limit: 1, after: Some(bad.into()) };
+        let refused = webhooks.deliveries(&webhook.id, &page).await;
+        assert!(matches!(refused, Err(WebhookError::Invalid { field: "cursor", .. })), "{bad:?}");
+    }
+}
+
+#[tokio::test]
 async fn deliveries_that_are_over_are_forgotten_in_time() {
     let (mut world, receiver) = (World::new(), Receiver::start().await);
     world.options.kept = Duration::from_secs(3600);
