@@ -7,13 +7,15 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use handstamp_axum::problem;
+use handstamp_axum::problem::{self, Problem};
 use handstamp_core::random::{Rng, SystemRng};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::service::Service;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const MIN: HeaderName = HeaderName::from_static(handstamp_protocol::headers::MIN);
 
 /// What every answer carries unless a handler said otherwise (ASVS 3.4, 3.5.8).
 const HEADERS: [(HeaderName, HeaderValue); 5] = [
@@ -55,7 +57,10 @@ pub(crate) async fn pass(
     // TRACE would echo what the request carries, cookies included.
     let mut response = match method {
         Method::TRACE => not_here(),
-        _ => next.run(request).await,
+        _ => match demanded(&service, request.headers()).await {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.respond(),
+        },
     };
     finish(&service, &id, &mut response);
     let path = path.as_ref().map_or("-", MatchedPath::as_str);
@@ -63,6 +68,15 @@ pub(crate) async fn pass(
     service.metrics.request(&method, path, status, began.elapsed());
     tracing::debug!(target: "handstamp::access", %id, %method, path, status);
     response
+}
+
+/// Waits for the state that a request demands to be judged by: "read your own revocation".
+async fn demanded(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
+    let mut values = headers.get_all(MIN).iter();
+    let Some(value) = values.next() else { return Ok(()) };
+    // Two of them, or what is no text, are no cursor.
+    let one = values.next().is_none().then(|| value.to_str().ok()).flatten();
+    service.feed.at_least(one.unwrap_or_default()).await
 }
 
 fn finish(service: &Service, id: &str, response: &mut Response) {

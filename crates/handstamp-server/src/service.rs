@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use crate::access::Access;
 use crate::client::{self, TrustedProxies};
 use crate::error::StartError;
+use crate::feed::Feed;
 use crate::geo::Geo;
 use crate::hub::Hub;
 use crate::idempotency::Idempotency;
@@ -68,6 +69,7 @@ pub struct Service {
     pub(crate) undo: Undo,
     pub(crate) webhooks: Webhooks,
     pub(crate) hub: Hub,
+    pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
     proxies: TrustedProxies,
     public_url: String,
@@ -105,6 +107,7 @@ impl Service {
             undo: Undo::new(Arc::clone(&ledger), Arc::clone(&clock)),
             webhooks,
             hub: Hub::new(),
+            feed: Feed::new(&sessions, settings.tokens.lifetime)?,
             metrics: Metrics::new(),
             openapi: OnceLock::new(),
             stop: watch::Sender::new(false),

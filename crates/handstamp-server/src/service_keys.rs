@@ -233,6 +233,16 @@ impl ServiceKeys {
         Ok(is_good.then(|| Arc::new(stored.key.clone())))
     }
 
+    /// Whether the key of this id is still good: for streams, which outlive the check at their
+    /// beginning.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub(crate) async fn is_good(&self, id: &str) -> Result<bool, LedgerError> {
+        let found = self.find(id).await?;
+        Ok(found.is_some_and(|stored| stored.key.revoked_at.is_none()))
+    }
+
     async fn find(&self, id: &str) -> Result<Option<Arc<Stored>>, LedgerError> {
         if let Some(known) = self.believed(id) {
             return Ok(known);

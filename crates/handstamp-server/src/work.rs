@@ -29,6 +29,10 @@ pub(crate) fn start(service: &Arc<Service>) {
             () = end_what_nobody_took_back(&ending) => {}
         }
     });
+    let following = Arc::clone(service);
+    tokio::spawn(async move {
+        following.feed.run(&following.sessions, following.stopping()).await;
+    });
     let tidying = Arc::clone(service);
     tokio::spawn(async move {
         tokio::select! {

@@ -1,14 +1,15 @@
 //! Every call of the service, in one table: the router and the OpenAPI document are made of it.
 
 mod admin;
+mod feed;
 pub(crate) mod route;
 mod sessions;
 mod well_known;
 
 use handstamp_protocol::paths;
 use handstamp_protocol::{
-    admin as operators, analytics, csrf, failures, introspect, logs, page, policy, refresh,
-    sessions as wire, status, step_up, subjects, tokens, webhooks as hooks, why,
+    admin as operators, analytics, csrf, failures, feed as wire_feed, introspect, logs, page,
+    policy, refresh, sessions as wire, status, step_up, subjects, tokens, webhooks as hooks, why,
 };
 use route::{Route, Who, route};
 
@@ -21,6 +22,7 @@ pub(crate) fn all() -> Vec<Route> {
         mine(),
         ends(),
         by_services(),
+        follow(),
         well_known(),
         operate(),
         operate_subjects(),
@@ -114,6 +116,19 @@ fn by_services() -> Vec<Route> {
             .json::<failures::FailureRequest>()
             .answers::<failures::FailureAnswer>(202)
             .problems(&[429]),
+    ]
+}
+
+fn follow() -> Vec<Route> {
+    vec![
+        route!(GET paths::FEED_REVOCATIONS, feed::revocations, "Follow what verifiers must hear of")
+            .by(Who::Service(Scope::Feed))
+            .query::<wire_feed::FeedQuery>()
+            .answers_as(200, crate::sse::MEDIA)
+            .problems(&[410]),
+        route!(GET paths::FEED_SNAPSHOT, feed::snapshot, "Get all that verifiers must know")
+            .by(Who::Service(Scope::Feed))
+            .answers::<wire_feed::Snapshot>(200),
     ]
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handstamp_core::ledger::Ledger;
-use handstamp_core::time::{ManualClock, Timestamp};
+use handstamp_core::time::{Clock, ManualClock, SystemClock, Timestamp};
 use handstamp_core::{KeyRing, SessionManager};
 use handstamp_protocol::sessions::TokenAnswer;
 use handstamp_server::settings::{Inputs, load};
@@ -59,6 +59,21 @@ impl World {
 
     /// A service with these settings: `("guests.enabled", "true")`.
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));
+        Self::built(settings, clock.clone(), clock).await
+    }
+
+    /// The same by the system's clock, for what is measured and for programs that have no other.
+    pub(crate) async fn in_real_time(settings: &[(&str, &str)]) -> Self {
+        let unused = ManualClock::at(Timestamp::from_millis(0));
+        Self::built(settings, Arc::new(SystemClock::new()), unused).await
+    }
+
+    async fn built(
+        settings: &[(&str, &str)],
+        time: Arc<dyn Clock>,
+        clock: Arc<ManualClock>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let flags = settings
             .iter()
@@ -78,20 +93,19 @@ impl World {
             .await
             .unwrap();
         let store = Arc::new(store);
-        let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));
         let sessions = SessionManager::builder(
             Arc::clone(&store),
             loaded.settings.config.clone(),
             KeyRing::generate().unwrap(),
         )
-        .clock(Arc::clone(&clock))
+        .clock(Arc::clone(&time))
         .build();
         let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", tcp.local_addr().unwrap());
         let service = Service::open(Foundation {
             sessions: sessions.clone(),
             ledger: store as Arc<dyn Ledger>,
-            clock: clock.clone(),
+            clock: time,
             settings: loaded.settings,
             public_url: url.clone(),
         })

@@ -139,7 +139,7 @@ pub(crate) async fn revoke(
         Err(error) if error.is_fault() => Err(refused(error)),
         _ => {
             let headers = [(CACHE_CONTROL, "no-store")];
-            Ok((headers, cursor(&service).await, Body(serde_json::json!({}))).into_response())
+            Ok((headers, cursor(&service), Body(serde_json::json!({}))).into_response())
         }
     }
 }
@@ -150,16 +150,13 @@ pub(crate) async fn done<T: serde::Serialize>(
     answer: T,
 ) -> Result<Response, Problem> {
     let headers = [(CACHE_CONTROL, "no-store")];
-    Ok((headers, cursor(service).await, Body(answer)).into_response())
+    Ok((headers, cursor(service), Body(answer)).into_response())
 }
 
-/// `Handstamp-Cursor`: whoever demands this state knows of what was just done. Without it, where
-/// the store will not tell, the end stands all the same.
-async fn cursor(service: &Service) -> HeaderMap {
+/// `Handstamp-Cursor`: whoever demands this state knows of what was just done.
+fn cursor(service: &Service) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    if let Ok(cursor) = service.sessions.cursor().await
-        && let Ok(value) = cursor.0.try_into()
-    {
+    if let Ok(value) = service.feed.acknowledged().as_str().try_into() {
         headers.insert(handstamp_protocol::headers::CURSOR, value);
     }
     headers

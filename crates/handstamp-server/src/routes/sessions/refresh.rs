@@ -99,7 +99,20 @@ async fn extend(
     if request.attempt_id.is_some() {
         return Err(out_of_range("attempt_id", "goes with a refresh_token"));
     }
+    renew_superseded(service, &holder).await?;
     holder.session.extend();
     let issued = issue::of_cookie_session(&holder)?;
     Ok((issue::access_cookie(service, &holder.session)?, Body(issued)).into_response())
+}
+
+/// Replaces a cookie whose access tokens verifiers were told not to take any more: roles were taken
+/// away, or it was set aside and taken back. A refresh token takes the next generation by itself; a
+/// cookie keeps its own, and with it an access token that is minted now would be refused too.
+async fn renew_superseded(service: &Service, holder: &Holder) -> Result<(), Problem> {
+    let Some(record) = holder.session.record() else { return Ok(()) };
+    let is_superseded = service.feed.min_generation(record.id) > record.lineage.generation;
+    match service.settings.cookies.access_token && is_superseded {
+        true => holder.session.regenerate().await.map_err(refused),
+        false => Ok(()),
+    }
 }
