@@ -129,6 +129,15 @@ impl Holder {
         Ok(holder)
     }
 
+    /// Whoever looks at a page or posts its form, by cookie only; forms bring their token against
+    /// cross-site requests themselves.
+    pub(crate) async fn in_browser(parts: &Parts) -> Result<Self, Problem> {
+        match Authority::of(&parts.headers)? {
+            Authority::None => presented_cookie(parts).await,
+            _ => Err(forbidden("pages are for browsers, and take a session cookie")),
+        }
+    }
+
     async fn present(parts: &Parts, service: &Service) -> Result<Self, Problem> {
         match Authority::of(&parts.headers)? {
             Authority::AccessToken(token) => by_access_token(token, service).await,
@@ -173,6 +182,14 @@ async fn by_access_token(token: &str, service: &Service) -> Result<Holder, Probl
 }
 
 async fn by_cookie(parts: &Parts, service: &Service) -> Result<Holder, Problem> {
+    let holder = presented_cookie(parts).await?;
+    if service.settings.cookies.csrf_token_required && !is_safe(&parts.method) {
+        check_csrf_token(&parts.headers, &holder.session)?;
+    }
+    Ok(holder)
+}
+
+async fn presented_cookie(parts: &Parts) -> Result<Holder, Problem> {
     refuse_embedded(&parts.headers)?;
     let Some(slot) = parts.extensions.get::<SessionSlot>() else {
         return Err(SessionRejection::NoLayer.problem());
@@ -183,9 +200,6 @@ async fn by_cookie(parts: &Parts, service: &Service) -> Result<Holder, Problem> 
     }
     if session.id().is_none() {
         return Err(refused(SessionError::NotFound));
-    }
-    if service.settings.cookies.csrf_token_required && !is_safe(&parts.method) {
-        check_csrf_token(&parts.headers, &session)?;
     }
     Ok(Holder { session, via: Via::Cookie, token_expiry: None })
 }
@@ -303,7 +317,11 @@ impl Operator {
             }
             return Ok(Self { name: format!("service:{}", key.id).into(), holder: None });
         }
-        let holder = Holder::of(parts, service).await?;
+        Self::by_holder(Holder::of(parts, service).await?, service)
+    }
+
+    /// The holder of a session, if they may operate the service.
+    pub(crate) fn by_holder(holder: Holder, service: &Service) -> Result<Self, Problem> {
         let admin = &service.settings.admin;
         if !holder.session.has_role(&admin.role) {
             return Err(forbidden("only operators may do this"));

@@ -5,6 +5,7 @@ mod answer;
 mod body;
 mod caller;
 pub mod client;
+mod dashboard;
 mod error;
 mod feed;
 pub mod geo;

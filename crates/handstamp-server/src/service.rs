@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::access::Access;
 use crate::client::{self, TrustedProxies};
+use crate::dashboard::{self, Links};
 use crate::error::StartError;
 use crate::feed::Feed;
 use crate::geo::Geo;
@@ -71,6 +72,7 @@ pub struct Service {
     pub(crate) hub: Hub,
     pub(crate) feed: Feed,
     pub(crate) metrics: Metrics,
+    pub(crate) links: Links,
     proxies: TrustedProxies,
     public_url: String,
     openapi: OnceLock<String>,
@@ -108,6 +110,7 @@ impl Service {
             webhooks,
             hub: Hub::new(),
             feed: Feed::new(&sessions, settings.tokens.lifetime)?,
+            links: Links::new(Arc::clone(&ledger), Arc::clone(&clock)),
             metrics: Metrics::new(),
             openapi: OnceLock::new(),
             stop: watch::Sender::new(false),
@@ -194,6 +197,7 @@ pub fn router(service: Arc<Service>) -> Router {
     for route in routes::all() {
         router = router.route(route.path, route.into_handler());
     }
+    router = router.merge(dashboard::router());
     let for_layer = Arc::clone(&service);
     let sessions = SessionLayer::new(service.sessions.clone())
         .client_ip(move |parts| Some(for_layer.proxies.client_address(peer(parts), &parts.headers)))

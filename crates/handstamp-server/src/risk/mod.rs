@@ -18,7 +18,7 @@ mod signal;
 mod tell;
 #[cfg(test)]
 mod tests;
-mod words;
+pub(crate) mod words;
 
 use std::net::IpAddr;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A number with commas between its thousands.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -16,13 +16,13 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// A number and its noun: `1 account`, `12 accounts`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{} {noun}{plural}", grouped(number))
 }
 
 /// A span in the largest unit that tells it well: `25 minutes`.
-pub(super) fn span(span: Duration) -> String {
+pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (size, unit) = match seconds {
         0..120 => (1, "second"),

@@ -1,6 +1,6 @@
 //! Every call of the service, in one table: the router and the OpenAPI document are made of it.
 
-mod admin;
+pub(crate) mod admin;
 mod feed;
 pub(crate) mod route;
 mod sessions;

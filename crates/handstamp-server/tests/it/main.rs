@@ -6,7 +6,9 @@
 
 mod admin;
 mod begin;
+mod browser;
 mod callers;
+mod dashboard;
 mod ends;
 mod feed;
 mod mine;

@@ -32,11 +32,23 @@ pub(crate) async fn end(
     operator: Operator,
     Json(request): Json<EndRequest>,
 ) -> Result<Response, Problem> {
-    let undo = undo_time(&request)?;
-    let (ids, more) = chosen(&service, &request).await?;
+    let answer = end_many(&service, &operator, &request).await?;
+    match request.dry_run.unwrap_or_default() {
+        true => Ok(Body(answer).into_response()),
+        false => done(&service, answer).await,
+    }
+}
+
+/// Does what is asked, or only counts where that is asked.
+pub(crate) async fn end_many(
+    service: &Service,
+    operator: &Operator,
+    request: &EndRequest,
+) -> Result<EndAnswer, Problem> {
+    let undo = undo_time(request)?;
+    let (ids, more) = chosen(service, request).await?;
     if request.dry_run.unwrap_or_default() {
-        let answer = EndAnswer { processed: ids.len() as u64, more, undo_id: None };
-        return Ok(Body(answer).into_response());
+        return Ok(EndAnswer { processed: ids.len() as u64, more, undo_id: None });
     }
     let why = reason(request.reason.as_deref());
     let (processed, undo_id) = match undo {
@@ -45,13 +57,13 @@ pub(crate) async fn end(
                 service.undo.suspend(&service.sessions, ids, &operator.name, time).await?;
             (count, Some(id))
         }
-        None => (end_now(&service, ids, &operator.name).await?, None),
+        None => (end_now(service, ids, &operator.name).await?, None),
     };
     let mut details = Map::from_iter([("processed".to_owned(), processed.into())]);
     details.extend(why.map(|why| ("reason".to_owned(), why.into())));
     details.extend(undo_id.clone().map(|id| ("undo_id".to_owned(), id.into())));
-    note(&service, &operator, "sessions_ended", None, details).await?;
-    done(&service, EndAnswer { processed, more, undo_id }).await
+    note(service, operator, "sessions_ended", None, details).await?;
+    Ok(EndAnswer { processed, more, undo_id })
 }
 
 fn undo_time(request: &EndRequest) -> Result<Option<Duration>, Problem> {

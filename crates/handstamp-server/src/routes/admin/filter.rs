@@ -16,7 +16,7 @@ use crate::body::out_of_range;
 ///
 /// # Errors
 /// 422 for a value that names nothing.
-pub(super) fn sessions(asked: SessionFilter) -> Result<Filter, Problem> {
+pub(crate) fn sessions(asked: SessionFilter) -> Result<Filter, Problem> {
     let subject = asked.subject.map(Subject::new).transpose();
     let id = asked.id.map(|id| id.parse()).transpose();
     Ok(Filter {
@@ -49,7 +49,7 @@ fn kind(asked: &sessions::Kind) -> Result<Kind, Problem> {
 ///
 /// # Errors
 /// 422 for a value that names nothing.
-pub(super) fn logs(asked: &LogsQuery) -> Result<EventFilter, Problem> {
+pub(crate) fn logs(asked: &LogsQuery) -> Result<EventFilter, Problem> {
     let subject = asked.subject.as_deref().map(Subject::new).transpose();
     let session = asked.session.as_deref().map(str::parse).transpose();
     let mut filter = EventFilter {

@@ -1,19 +1,19 @@
 //! The calls under `/admin`.
 
-mod bulk;
-mod filter;
+pub(crate) mod bulk;
+pub(crate) mod filter;
 mod logs;
 mod policy;
 mod sessions;
 mod subjects;
 mod webhooks;
 
-pub(super) use bulk::{end, undo};
-pub(super) use logs::{logs, verify_logs};
-pub(super) use policy::dry_run;
-pub(super) use sessions::{resume, sessions, suspend};
-pub(super) use subjects::{disable, enable, roles};
-pub(super) use webhooks::{
+pub(crate) use bulk::{end, undo};
+pub(crate) use logs::{logs, verify_logs};
+pub(crate) use policy::dry_run;
+pub(crate) use sessions::{resume, sessions, suspend};
+pub(crate) use subjects::{disable, enable, roles};
+pub(crate) use webhooks::{
     create_webhook, deliveries, list_webhooks, remove_webhook, retry_delivery, rotate_webhook,
     test_webhook, update_webhook,
 };
