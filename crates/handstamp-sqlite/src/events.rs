@@ -254,6 +254,27 @@ fn between(connection: &Connection, from: i64, to: i64) -> Result<Vec<Event>, Fa
     Ok(events)
 }
 
+/// The events after `place`, oldest first, each with its place; `None` for one that cannot be read.
+pub(crate) fn after(
+    connection: &Connection,
+    place: i64,
+    limit: i64,
+) -> Result<Vec<(i64, Option<Event>)>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE place > ?1 ORDER BY place LIMIT ?2");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([place, limit])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let place = row.get(0)?;
+        let event = read(row);
+        if let Err(fault) = &event {
+            tracing::error!(place, %fault, "an event cannot be read");
+        }
+        events.push((place, event.ok()));
+    }
+    Ok(events)
+}
+
 /// The writers whose chains are here.
 pub(crate) fn writers(connection: &Connection) -> Result<Vec<u32>, Fault> {
     let mut statement =

@@ -63,7 +63,9 @@ impl Draft<'_> {
 
     /// Turns the draft into a tombstone and tells of it.
     pub(crate) fn end(&mut self, ended: Ended) -> Result<(), SessionError> {
+        let lasted = ended.at.since(self.record.created_at).as_millis();
         let event = self.tell(Action::SessionEnded)?;
+        event.details.insert("lasted_ms".into(), u64::try_from(lasted).unwrap_or(u64::MAX).into());
         event.actor = ended.by.clone();
         event.details.insert("reason".into(), ended.reason.as_str().into());
         self.record.end(ended);

@@ -1,4 +1,4 @@
-//! L01–L12: the ledger.
+//! L01–L12: the ledger's entries.
 
 use std::sync::Arc;
 
@@ -20,6 +20,11 @@ pub struct Books {
 pub trait LedgerFixture: Send + Sync {
     /// Opens a fresh ledger that shares nothing with any other.
     fn open(&self) -> BoxFuture<'_, Books>;
+
+    /// Whether [`reopen`](Self::reopen) opens anything.
+    fn can_reopen(&self) -> bool {
+        false
+    }
 
     /// Closes `books`, of which these are the last handles, and opens their data again; `None` for
     /// a ledger that keeps nothing beyond the process.
@@ -47,6 +52,11 @@ macro_rules! ledger_suite {
             l10_what_is_due_comes_earliest_first
             l11_concurrent_writes_all_count
             l12_what_was_acknowledged_is_kept
+            l13_each_event_is_rolled_up_once
+            l14_reports_say_what_the_events_add_up_to
+            l15_a_report_is_bounded
+            l16_a_forgotten_subject_leaves_no_address
+            l17_old_addresses_are_trimmed
         }
     };
 }

@@ -1,11 +1,18 @@
 //! The ledger that keeps everything in the memory of this process.
 
+mod figures;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::figures::Figures;
+use super::report::{Bucket, Report, Series, Span};
+use super::tally::Sums;
 use super::{Entry, EntryPage, Ledger, Put, Written};
-use crate::store::{BoxFuture, Page, StoreError};
+use crate::event::Event;
+use crate::id::Subject;
+use crate::store::{BoxFuture, Page, SessionStore, StoreError};
 use crate::time::Timestamp;
 
 /// Keeps entries in the memory of this process: for tests, for programs that may forget when they
@@ -24,9 +31,30 @@ use crate::time::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # }).unwrap();
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct MemoryLedger {
     shelves: Arc<Mutex<Shelves>>,
+    rolled: Arc<Mutex<Rolled>>,
+    /// Whose events are rolled up.
+    store: Option<Arc<dyn SessionStore>>,
+}
+
+impl std::fmt::Debug for MemoryLedger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let entries = self.shelves().entries.len();
+        f.debug_struct("MemoryLedger").field("entries", &entries).finish_non_exhaustive()
+    }
+}
+
+/// What is rolled up, and how far.
+#[derive(Debug, Default)]
+struct Rolled {
+    figures: Figures,
+    /// The last event of each writer that is in the figures, with the batch before the one that it
+    /// stands in.
+    cursors: BTreeMap<u32, (u64, u64)>,
+    /// Counts what makes sums of events read before it worthless.
+    changes: u64,
 }
 
 type Place = (Arc<str>, Arc<str>);
@@ -40,9 +68,53 @@ struct Shelves {
 }
 
 impl MemoryLedger {
-    /// An empty ledger.
+    /// An empty ledger, without reports.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty ledger that reports on the events of `store`.
+    pub fn over(store: Arc<dyn SessionStore>) -> Self {
+        Self { store: Some(store), ..Self::default() }
+    }
+
+    fn rolled(&self) -> MutexGuard<'_, Rolled> {
+        // Sums are complete before they are added, and adding cannot fail.
+        self.rolled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds up what the log of `writer` has after the cursor, at most `limit` events. Answers how
+    /// many; `None` when another was faster.
+    async fn roll_up_writer(
+        &self,
+        store: &Arc<dyn SessionStore>,
+        writer: u32,
+        limit: usize,
+    ) -> Result<Option<usize>, StoreError> {
+        let ((batch, event), changes) = {
+            let rolled = self.rolled();
+            (rolled.cursors.get(&writer).copied().unwrap_or_default(), rolled.changes)
+        };
+        let batches = store.sealed(writer, batch, limit.max(1)).await?;
+        let new = batches.iter().flat_map(|batch| {
+            let new = batch.events.iter().filter(|it| it.number > event);
+            new.map(|event| (batch.number, event.clone()))
+        });
+        let (numbers, events): (Vec<u64>, Vec<Event>) = new.take(limit).unzip();
+        let mut rolled = self.rolled();
+        if rolled.changes != changes {
+            return Ok(None);
+        }
+        let figures = &rolled.figures;
+        let find = |id| Ok::<_, StoreError>(figures.find(id));
+        let sums = Sums::of(&events, figures.standing(), find)?;
+        let taken = sums.taken;
+        if let Some(last) = taken.checked_sub(1) {
+            rolled.cursors.insert(writer, (numbers[last] - 1, events[last].number));
+            rolled.figures.add(sums);
+            rolled.changes += 1;
+        }
+        Ok(Some(taken))
     }
 
     fn shelves(&self) -> MutexGuard<'_, Shelves> {
@@ -135,5 +207,52 @@ impl Ledger for MemoryLedger {
 
     fn write(&self, puts: Vec<Put>) -> BoxFuture<'_, Result<Written, StoreError>> {
         Box::pin(async move { Ok(self.shelves().write(puts)) })
+    }
+
+    fn roll_up(&self, limit: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
+        Box::pin(async move {
+            let Some(store) = &self.store else { return Ok(false) };
+            let mut left = limit;
+            for writer in store.writers().await? {
+                while left > 0 {
+                    match self.roll_up_writer(store, writer, left).await? {
+                        Some(0) => break,
+                        Some(taken) => left -= taken,
+                        None => {}
+                    }
+                }
+            }
+            Ok(left == 0)
+        })
+    }
+
+    fn report(
+        &self,
+        report: Report,
+        from: Timestamp,
+        to: Timestamp,
+        bucket: Bucket,
+    ) -> BoxFuture<'_, Result<Series, StoreError>> {
+        Box::pin(
+            async move { Ok(self.rolled().figures.report(report, Span::of(from, to, bucket))) },
+        )
+    }
+
+    fn forget<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut rolled = self.rolled();
+            rolled.changes += 1;
+            rolled.figures.forget(subject.as_str());
+            Ok(())
+        })
+    }
+
+    fn trim(&self, before: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(async move {
+            let mut rolled = self.rolled();
+            rolled.changes += 1;
+            rolled.figures.trim(before);
+            Ok(())
+        })
     }
 }

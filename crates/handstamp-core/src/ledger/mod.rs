@@ -4,21 +4,30 @@
 //! claims, cursors: each is an [`Entry`] on a shelf. A ledger knows nothing of what they mean; it
 //! makes the one decision that must be atomic with the write, whether each entry is still the one
 //! that its writer saw.
+//!
+//! It also keeps figures: events of the audit log are added up once ([`Ledger::roll_up`]), so that
+//! a report costs by the time that it goes over, not by what happened in it.
 
 mod entry;
 mod extension;
+mod lengths;
 mod memory;
+pub mod points;
+pub mod report;
 mod shared;
+pub mod tally;
 
 pub use entry::{Entry, EntryPage, Expect, Put, Written};
 pub use extension::{LedgerError, LedgerExt};
 pub use memory::MemoryLedger;
+pub use report::{Bucket, Point, Report, Series};
 
+use crate::id::Subject;
 use crate::store::{BoxFuture, Page, StoreError};
 use crate::time::Timestamp;
 
 /// Keeps small documents, each under a shelf and a key, with a version and perhaps a time at which
-/// it is due.
+/// it is due; and figures over time.
 ///
 /// # Contract
 ///
@@ -52,6 +61,19 @@ use crate::time::Timestamp;
 /// - **L12** What was acknowledged is there after the ledger is opened again, unless it keeps
 ///   nothing beyond the process.
 ///
+/// **Reports.**
+/// - **L13** `roll_up` takes each event into the figures once, at most `limit` of them, whoever
+///   rolls up at once and wherever a roll-up was cut off; it answers whether there may be more.
+/// - **L14** A report says what the events that were rolled up add up to, for each [`Report`] and
+///   [`Bucket`]: a bucket goes by the event's time, in UTC.
+/// - **L15** A report goes over whole buckets, the latest
+///   [`MOST_BUCKETS`](report::MOST_BUCKETS), and has for each at most
+///   [`MOST_NAMES`](report::MOST_NAMES) names, the greatest counts first, by name where they are
+///   the same.
+/// - **L16** `forget` takes a subject's sign-ins out of what is told of addresses, as if their
+///   addresses had not been known, and nothing else.
+/// - **L17** `trim` removes what is told of addresses in buckets that began before the given time.
+///
 /// # Errors
 /// Every call may answer a [`StoreError`]: a fault of the system, never of the request.
 pub trait Ledger: Send + Sync + 'static {
@@ -81,4 +103,24 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Applies all of `puts`, or nothing.
     fn write(&self, puts: Vec<Put>) -> BoxFuture<'_, Result<Written, StoreError>>;
+
+    /// Adds up events that were not yet, at most `limit`; answers whether there may be more. Call
+    /// it again and again: reports are as of the last call.
+    fn roll_up(&self, limit: usize) -> BoxFuture<'_, Result<bool, StoreError>>;
+
+    /// The figures of `report` from the bucket that `from` lies in to `to`.
+    fn report(
+        &self,
+        report: Report,
+        from: Timestamp,
+        to: Timestamp,
+        bucket: Bucket,
+    ) -> BoxFuture<'_, Result<Series, StoreError>>;
+
+    /// Takes the addresses of `subject` out of the figures. To be called **after** the personal
+    /// parts of its events were erased, or the next roll-up brings them back.
+    fn forget<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<(), StoreError>>;
+
+    /// Removes figures of addresses whose bucket began before `before`.
+    fn trim(&self, before: Timestamp) -> BoxFuture<'_, Result<(), StoreError>>;
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Entry, EntryPage, Ledger, Put, Written};
+use super::{Bucket, Entry, EntryPage, Ledger, Put, Report, Series, Written};
+use crate::id::Subject;
 use crate::store::{BoxFuture, Page, StoreError};
 use crate::time::Timestamp;
 
@@ -35,5 +36,27 @@ impl<L: Ledger + ?Sized> Ledger for Arc<L> {
 
     fn write(&self, puts: Vec<Put>) -> BoxFuture<'_, Result<Written, StoreError>> {
         (**self).write(puts)
+    }
+
+    fn roll_up(&self, limit: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
+        (**self).roll_up(limit)
+    }
+
+    fn report(
+        &self,
+        report: Report,
+        from: Timestamp,
+        to: Timestamp,
+        bucket: Bucket,
+    ) -> BoxFuture<'_, Result<Series, StoreError>> {
+        (**self).report(report, from, to, bucket)
+    }
+
+    fn forget<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<(), StoreError>> {
+        (**self).forget(subject)
+    }
+
+    fn trim(&self, before: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        (**self).trim(before)
     }
 }

@@ -12,7 +12,7 @@ impl LedgerFixture for Memory {
     fn open(&self) -> BoxFuture<'_, Books> {
         Box::pin(async {
             let store = Arc::new(MemoryStore::new());
-            Books { ledger: Arc::new(MemoryLedger::new()), store }
+            Books { ledger: Arc::new(MemoryLedger::over(Arc::clone(&store) as _)), store }
         })
     }
 }

@@ -12,6 +12,54 @@ CREATE INDEX ledger_due ON ledger (shelf, due_at, key) WHERE due_at IS NOT NULL;
 -- The version that was given last, never again to be given.
 INSERT INTO meta (name, value) VALUES ('ledger_version', 0);
 
+-- What events add up to, by report, bucket and name; the name is empty where it is not known, and
+-- for all together.
+CREATE TABLE figures (
+    report TEXT NOT NULL,
+    bucket TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    subjects INTEGER NOT NULL,
+    total_ms INTEGER NOT NULL,
+    PRIMARY KEY (report, bucket, at, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX figures_greatest ON figures (report, bucket, at, count DESC);
+
+-- Who tried to sign in from where: so that users count once for an address, and can be forgotten.
+CREATE TABLE visits (
+    bucket TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    ip TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    PRIMARY KEY (bucket, at, subject, ip)
+) STRICT, WITHOUT ROWID;
+
+-- Sessions that have begun and not ended, as far as events were added up, and how many of them are
+-- live on each device.
+CREATE TABLE open_sessions (
+    id BLOB NOT NULL PRIMARY KEY,
+    began INTEGER NOT NULL,
+    device TEXT NOT NULL,
+    epoch INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE live_devices (
+    device TEXT NOT NULL PRIMARY KEY,
+    live INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- How far events were added up. `changes` counts what makes sums worthless that were made before.
+CREATE TABLE roll_up (
+    place INTEGER NOT NULL,
+    changes INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    live INTEGER NOT NULL
+) STRICT;
+INSERT INTO roll_up (place, changes, epoch, live) VALUES (0, 0, 0, 0);
+
 -- Addresses are looked for by whoever hunts an attacker; blanking an event takes it out of here.
 CREATE INDEX events_by_ip ON events (personal ->> '$.ip') WHERE personal ->> '$.ip' IS NOT NULL;
 

@@ -70,6 +70,10 @@ impl LedgerFixture for Folders {
         })
     }
 
+    fn can_reopen(&self) -> bool {
+        true
+    }
+
     fn reopen(&self, books: Books) -> BoxFuture<'_, Option<Books>> {
         let path = self.path(&books.store);
         drop(books);

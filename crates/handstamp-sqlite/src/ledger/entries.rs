@@ -1,14 +1,13 @@
-//! The ledger: small documents by shelf and key.
+//! Entries of the ledger as rows.
 
-use handstamp_core::ledger::{Entry, EntryPage, Ledger, Put, Written};
-use handstamp_core::store::{BoxFuture, Page, StoreError};
+use handstamp_core::ledger::{Entry, EntryPage, Put, Written};
+use handstamp_core::store::{Page, StoreError};
 use handstamp_core::time::Timestamp;
 use rusqlite::{Connection, Params, Row, params};
 
 use crate::fault::Fault;
 use crate::rows::Columns;
 use crate::state::{State, next_ledger_version};
-use crate::store::SqliteStore;
 use crate::writer::{Care, Reply, Work};
 
 const GET: &str = "SELECT shelf, key, version, body, due_at FROM ledger
@@ -29,58 +28,41 @@ const PUT: &str = "INSERT INTO ledger (shelf, key, version, body, due_at)
 
 const REMOVE: &str = "DELETE FROM ledger WHERE shelf = ?1 AND key = ?2";
 
-impl Ledger for SqliteStore {
-    fn get<'a>(
-        &'a self,
-        shelf: &'a str,
-        key: &'a str,
-    ) -> BoxFuture<'a, Result<Option<Entry>, StoreError>> {
-        let (shelf, key) = (shelf.to_owned(), key.to_owned());
-        self.read(move |connection| find(connection, &shelf, &key))
-    }
-
-    fn list<'a>(
-        &'a self,
-        shelf: &'a str,
-        prefix: &'a str,
-        page: &'a Page,
-    ) -> BoxFuture<'a, Result<EntryPage, StoreError>> {
-        let (shelf, prefix, page) = (shelf.to_owned(), prefix.to_owned(), page.clone());
-        self.read(move |connection| {
-            // No key is empty, so the first page leaves nothing out.
-            let after = page.after.as_deref().unwrap_or_default();
-            let (from, limit) = (after.max(&prefix), most(page.clamped() + 1));
-            let found = all(connection, LIST, params![shelf, from, after, prefix, limit])?;
-            Ok(EntryPage::cut(found, &page))
-        })
-    }
-
-    fn due<'a>(
-        &'a self,
-        shelf: &'a str,
-        before: Timestamp,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<Entry>, StoreError>> {
-        let shelf = shelf.to_owned();
-        let (before, limit) = (before.as_millis(), most(limit));
-        self.read(move |connection| all(connection, DUE, params![shelf, before, limit]))
-    }
-
-    fn write(&self, puts: Vec<Put>) -> BoxFuture<'_, Result<Written, StoreError>> {
-        Box::pin(async move {
-            if let Err(invalid) = Put::check_all(&puts) {
-                return Ok(invalid);
-            }
-            self.writer().run(|reply| Write { puts, written: Written::Applied(0), reply }).await
-        })
-    }
+/// The entries of `shelf` whose keys begin with `prefix`.
+pub(super) fn list(
+    connection: &Connection,
+    shelf: &str,
+    prefix: &str,
+    page: &Page,
+) -> Result<EntryPage, Fault> {
+    // No key is empty, so the first page leaves nothing out.
+    let after = page.after.as_deref().unwrap_or_default();
+    let (from, limit) = (after.max(prefix), most(page.clamped() + 1));
+    let found = all(connection, LIST, params![shelf, from, after, prefix, limit])?;
+    Ok(EntryPage::cut(found, page))
 }
 
-fn most(limit: usize) -> i64 {
+/// The entries of `shelf` that are due at `before`.
+pub(super) fn due(
+    connection: &Connection,
+    shelf: &str,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Vec<Entry>, Fault> {
+    all(connection, DUE, params![shelf, before.as_millis(), most(limit)])
+}
+
+/// `limit` as SQLite takes it.
+pub(super) fn most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-fn find(connection: &Connection, shelf: &str, key: &str) -> Result<Option<Entry>, Fault> {
+/// The entry under `key` of `shelf`.
+pub(super) fn find(
+    connection: &Connection,
+    shelf: &str,
+    key: &str,
+) -> Result<Option<Entry>, Fault> {
     Ok(all(connection, GET, [shelf, key])?.pop())
 }
 
@@ -106,10 +88,17 @@ fn read(row: &Row<'_>) -> Result<Entry, Fault> {
 }
 
 /// A write on its way to the writer.
-struct Write {
+pub(super) struct Write {
     puts: Vec<Put>,
     written: Written,
     reply: Reply<Written>,
+}
+
+impl Write {
+    /// Writes `puts`; what came of it goes to `reply`.
+    pub(super) const fn of(puts: Vec<Put>, reply: Reply<Written>) -> Self {
+        Self { puts, written: Written::Applied(0), reply }
+    }
 }
 
 impl Work for Write {
