@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Time;
 use crate::sessions::Kind;
+use crate::{Secret, Time};
 
 /// `GET /admin/sessions`: sessions that match everything given.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -186,4 +186,12 @@ pub struct SuspendedAnswer {
 pub struct UndoAnswer {
     /// How many sessions are back.
     pub resumed: u64,
+}
+
+/// `POST /local/dashboard-link`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DashboardLink {
+    /// Signs an operator in: good once, in one browser.
+    pub link: Secret,
 }

@@ -82,6 +82,17 @@ pub const ADMIN_POLICY_DRY_RUN: &str = "/admin/policy/dry-run";
 /// `GET`: the holder's own page.
 pub const ACCOUNT_SESSIONS: &str = "/account/sessions";
 
+/// `GET` lists and `POST` makes service keys. By the local socket only.
+pub const LOCAL_SERVICE_KEYS: &str = "/local/service-keys";
+/// `DELETE` revokes a service key. By the local socket only.
+pub const LOCAL_SERVICE_KEY: &str = "/local/service-keys/{id}";
+/// `POST` answers a new link that signs an operator in. By the local socket only.
+pub const LOCAL_DASHBOARD_LINK: &str = "/local/dashboard-link";
+/// `GET` tells what stands over a subject's sessions. By the local socket only.
+pub const LOCAL_SUBJECT: &str = "/local/subjects/{subject}";
+/// `GET`: why did this session end? By the local socket only.
+pub const LOCAL_SESSION_WHY: &str = "/local/sessions/{id}/why";
+
 /// `GET` streams what verifiers must hear of.
 pub const FEED_REVOCATIONS: &str = "/feed/revocations";
 /// `GET` answers all that verifiers must know.

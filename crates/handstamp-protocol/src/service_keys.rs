@@ -28,6 +28,36 @@ names! {
     }
 }
 
+/// Asks for a service key.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ServiceKeyRequest {
+    /// What it is for.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<Scope>,
+    /// The roles it may grant; none by default.
+    #[serde(default)]
+    pub grant_roles: Vec<String>,
+}
+
+/// Every service key.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ServiceKeyList {
+    /// By their ids.
+    pub service_keys: Vec<ServiceKey>,
+}
+
+/// What became of a service key that was to be revoked.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ServiceKeyRevoked {
+    /// Whether this revoked it; `false` where it had been before.
+    pub revoked: bool,
+}
+
 /// A service key as it is listed.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -43,8 +73,8 @@ pub struct ServiceKey {
     pub grant_roles: Vec<String>,
     /// When it was made.
     pub created_at: Time,
-    /// When it was last used, to the minute.
-    pub last_used_at: Option<Time>,
+    /// When it was revoked; `null` while it is good.
+    pub revoked_at: Option<Time>,
 }
 
 /// A service key when it is made: the only time that the key itself is told.

@@ -13,6 +13,7 @@ mod hub;
 mod idempotency;
 mod issue;
 mod limits;
+mod local;
 mod metrics;
 mod openapi;
 mod query;
@@ -30,6 +31,7 @@ pub mod webhooks;
 mod work;
 
 pub use error::StartError;
+pub use local::answer_locally;
 pub use serve::{Listeners, LocalListener, SOCKET, serve};
 pub use service::{Foundation, Service, router};
 pub use service_keys::{NewKey, Scope, ServiceKey, ServiceKeys};

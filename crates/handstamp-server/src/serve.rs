@@ -5,14 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
-use axum::middleware::{self, Next};
-use axum::response::Response;
 use axum::serve::ListenerExt;
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::caller::LocalSocket;
 use crate::error::StartError;
+use crate::local;
 use crate::service::{Service, router};
 use crate::work;
 
@@ -97,13 +94,13 @@ pub async fn serve(
         // Answers are small and written whole: waiting for more only delays them.
         let _ = stream.set_nodelay(true);
     });
-    let remote = axum::serve(tcp, app.clone().into_make_service_with_connect_info::<SocketAddr>())
+    let remote = axum::serve(tcp, app.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(service.stopping());
     let locally = async {
         let Some(LocalListener { listener, file: _file }) = local else {
             return service.stopping().await;
         };
-        let app = app.layer(middleware::from_fn(from_here));
+        let app = local::router(Arc::clone(&service));
         let served = axum::serve(listener, app).with_graceful_shutdown(service.stopping()).await;
         if let Err(error) = served {
             tracing::error!(%error, "the local socket failed");
@@ -125,10 +122,4 @@ pub async fn serve(
         tracing::error!(%error, "the last activity could not be written");
     }
     served
-}
-
-/// Marks what came by the local socket.
-async fn from_here(mut request: Request, next: Next) -> Response {
-    request.extensions_mut().insert(LocalSocket);
-    next.run(request).await
 }

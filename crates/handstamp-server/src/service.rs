@@ -191,9 +191,13 @@ pub(crate) fn peer(parts: &Parts) -> IpAddr {
     peer.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip())
 }
 
-/// Everything that can be asked for.
+/// Everything that can be asked for over the network.
 pub fn router(service: Arc<Service>) -> Router {
-    let mut router = Router::new();
+    complete(Router::new(), service)
+}
+
+/// Puts the calls of the table beside `router`'s, and around all of them what every request passes.
+pub(crate) fn complete(mut router: Router<Arc<Service>>, service: Arc<Service>) -> Router {
     for route in routes::all() {
         router = router.route(route.path, route.into_handler());
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 mod feed;
+mod local;
 pub(crate) mod route;
 mod sessions;
 mod well_known;
@@ -11,6 +12,7 @@ use handstamp_protocol::{
     admin as operators, analytics, csrf, failures, feed as wire_feed, introspect, logs, page,
     policy, refresh, sessions as wire, status, step_up, subjects, tokens, webhooks as hooks, why,
 };
+pub(crate) use local::local;
 use route::{Route, Who, route};
 
 use crate::service_keys::Scope;

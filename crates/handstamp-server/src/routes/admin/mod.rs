@@ -12,7 +12,7 @@ pub(crate) use bulk::{end, undo};
 pub(crate) use logs::{logs, verify_logs};
 pub(crate) use policy::dry_run;
 pub(crate) use sessions::{resume, sessions, suspend};
-pub(crate) use subjects::{disable, enable, roles};
+pub(crate) use subjects::{disable, enable, head, roles};
 pub(crate) use webhooks::{
     create_webhook, deliveries, list_webhooks, remove_webhook, retry_delivery, rotate_webhook,
     test_webhook, update_webhook,
@@ -40,12 +40,12 @@ pub(crate) fn problem(error: SessionError) -> Problem {
 }
 
 /// The session that a path names.
-fn session_id(text: &str) -> Result<SessionId, Problem> {
+pub(super) fn session_id(text: &str) -> Result<SessionId, Problem> {
     text.parse().map_err(|_| problem(SessionError::NotFound))
 }
 
 /// The subject that a path names.
-fn subject_of(text: &str) -> Result<Subject, Problem> {
+pub(super) fn subject_of(text: &str) -> Result<Subject, Problem> {
     Subject::new(text).map_err(|error| out_of_range("subject", error.to_string()))
 }
 
@@ -55,7 +55,7 @@ fn reason(given: Option<&str>) -> Option<String> {
 }
 
 /// Notes in the log what an operator did, where no other event says so.
-async fn note(
+pub(super) async fn note(
     service: &Service,
     operator: &Operator,
     what: &str,

@@ -73,7 +73,8 @@ async fn explain(
     note(service, operator, what, Some(subject), details).await
 }
 
-async fn head(service: &Service, subject: &Subject) -> Result<SubjectAnswer, Problem> {
+/// What stands over the sessions of a subject.
+pub(crate) async fn head(service: &Service, subject: &Subject) -> Result<SubjectAnswer, Problem> {
     let heads = service.sessions.store().heads(std::slice::from_ref(subject)).await;
     let head = heads.map_err(|error| problem(error.into()))?.pop();
     let roles = head.as_ref().and_then(|head| head.roles.as_ref());

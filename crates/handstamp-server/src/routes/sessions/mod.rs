@@ -14,4 +14,4 @@ pub(super) use lists::{my_session_logs, my_sessions};
 pub(super) use refresh::refresh;
 pub(super) use service_calls::{failures, introspect, step_up};
 pub(super) use status::status;
-pub(super) use why::{csrf, why, why_one};
+pub(super) use why::{csrf, told, why, why_one};

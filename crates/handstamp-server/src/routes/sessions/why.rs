@@ -43,7 +43,7 @@ pub(crate) async fn why_one(
     Ok(told(&why))
 }
 
-fn told(why: &Why) -> Response {
+pub(crate) fn told(why: &Why) -> Response {
     let first_to_expire = why.first_to_expire.map(|first| match first {
         EndReason::Idle => FirstToExpire::Idle,
         _ => FirstToExpire::Absolute,
