@@ -34,8 +34,19 @@ pub enum Action {
     SessionResumed,
     /// Somebody failed to sign in.
     SignInFailed,
+    /// Somebody proved who they are and no session began: their limit is reached, or they are
+    /// disabled.
+    SignInRefused,
     /// A superseded token came back.
     RefreshReused,
+    /// The token of a session that is over came back.
+    SessionUsedAfterEnd,
+    /// Somebody was refused what they may not do.
+    AccessDenied,
+    /// A request that another site made was refused.
+    RequestCrossSite,
+    /// A request was one too many.
+    RequestLimited,
     /// A fresh factor was checked.
     StepUp,
     /// An operator named the roles of a subject.
@@ -52,13 +63,17 @@ pub enum Action {
     DeploymentEnded,
     /// A subject was seen on a device for the first time.
     DeviceNew,
+    /// The service began to serve.
+    ServiceStarted,
+    /// The service stopped serving.
+    ServiceStopped,
     /// A risk rule spoke: `risk.` and its name.
     Risk(Arc<str>),
     /// An operator acted: `admin.` and what they did.
     Admin(Arc<str>),
 }
 
-const NAMES: [(&str, Action); 18] = [
+const NAMES: [(&str, Action); 25] = [
     ("session.started", Action::SessionStarted),
     ("guest.started", Action::GuestStarted),
     ("guest.upgraded", Action::GuestUpgraded),
@@ -68,7 +83,12 @@ const NAMES: [(&str, Action); 18] = [
     ("session.suspended", Action::SessionSuspended),
     ("session.resumed", Action::SessionResumed),
     ("sign_in.failed", Action::SignInFailed),
+    ("sign_in.refused", Action::SignInRefused),
     ("refresh.reused", Action::RefreshReused),
+    ("session.used_after_end", Action::SessionUsedAfterEnd),
+    ("access.denied", Action::AccessDenied),
+    ("request.cross_site", Action::RequestCrossSite),
+    ("request.limited", Action::RequestLimited),
     ("step_up", Action::StepUp),
     ("roles.changed", Action::RolesChanged),
     ("subject.disabled", Action::SubjectDisabled),
@@ -77,6 +97,8 @@ const NAMES: [(&str, Action); 18] = [
     ("subject.ended", Action::SubjectEnded),
     ("deployment.ended", Action::DeploymentEnded),
     ("device.new", Action::DeviceNew),
+    ("service.started", Action::ServiceStarted),
+    ("service.stopped", Action::ServiceStopped),
 ];
 
 impl fmt::Display for Action {
@@ -108,8 +130,14 @@ impl Action {
             Self::SessionRefreshed => "session_renewed",
             Self::SessionRotated => "authn_token_created",
             Self::SessionEnded => "session_logout",
-            Self::SignInFailed => "authn_login_fail",
+            Self::SignInFailed | Self::SignInRefused => "authn_login_fail",
             Self::RefreshReused => "authn_token_reuse",
+            Self::SessionUsedAfterEnd => "session_use_after_expire",
+            Self::AccessDenied => "authz_fail",
+            Self::RequestCrossSite => "malicious_csrf",
+            Self::RequestLimited => "excess_rate_limit_exceeded",
+            Self::ServiceStarted => "sys_startup",
+            Self::ServiceStopped => "sys_shutdown",
             Self::StepUp => "authn_login_success",
             Self::SubjectDisabled => "authn_login_lock",
             Self::SubjectEnded | Self::DeploymentEnded => "authn_token_revoked",
@@ -223,7 +251,8 @@ impl Event {
     }
 
     /// The name of the OWASP Logging Vocabulary that fits: that of the action, but for the end of
-    /// a session by reason: run out, token reused, limit reached, or taken away by somebody.
+    /// a session by reason: run out, token reused, limit reached, or taken away by somebody; and for
+    /// a sign-in that was refused by the limit.
     pub fn owasp_name(&self) -> Option<&'static str> {
         let reason = self.details.get("reason").and_then(Value::as_str);
         match (&self.action, reason) {
@@ -232,6 +261,9 @@ impl Event {
             (Action::SessionEnded, Some("reuse")) => Some("authn_token_reuse"),
             (Action::SessionEnded, Some("logout_all" | "revoked" | "disabled" | "admin")) => {
                 Some("authn_token_revoked")
+            }
+            (Action::SignInRefused, _) if self.error.as_deref() == Some("LIMIT_REACHED") => {
+                Some("excess_sessions_exceeded")
             }
             (action, _) => action.owasp_name(),
         }
@@ -304,7 +336,7 @@ mod tests {
 
     #[test]
     fn s103_names_are_of_the_owasp_vocabulary() {
-        const VOCABULARY: [&str; 11] = [
+        const VOCABULARY: [&str; 17] = [
             "authn_login_success",
             "authn_login_fail",
             "authn_login_lock",
@@ -312,6 +344,12 @@ mod tests {
             "authn_token_revoked",
             "authn_token_reuse",
             "authz_admin",
+            "authz_fail",
+            "excess_rate_limit_exceeded",
+            "malicious_csrf",
+            "sys_startup",
+            "sys_shutdown",
+            "session_use_after_expire",
             "session_created",
             "session_renewed",
             "session_expired",

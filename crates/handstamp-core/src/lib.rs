@@ -39,7 +39,7 @@ pub mod verdict;
 mod watch;
 
 pub use config::SessionConfig;
-pub use engine::{Cleaned, RefreshCase, Refreshed};
+pub use engine::{Bulk, Cleaned, RefreshCase, Refreshed};
 pub use error::{Refused, SessionError};
 pub use id::{SessionId, Subject};
 pub use key::KeyRing;

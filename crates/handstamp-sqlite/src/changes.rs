@@ -93,22 +93,29 @@ pub(crate) fn list(
     after: &Cursor,
     limit: usize,
 ) -> Result<Changes, Fault> {
-    let from = if after.0.is_empty() { 0 } else { cursors.read_number(&after.0)? };
+    let (log, from) = match after.0.is_empty() {
+        true => (cursors.log(), 0),
+        false => after.position().ok_or(Fault::Cursor)?,
+    };
+    let from = i64::try_from(from).map_err(|_| Fault::Cursor)?;
     let moment = connection.unchecked_transaction()?;
     let (first, last) = ends(&moment)?;
-    let cursor = |number: i64| Cursor(cursors.write(&number.to_be_bytes()));
     // A cursor ahead of the log is from before the database was restored from a backup.
-    if from + 1 < first || from > last {
-        return Ok(Changes { changes: Vec::new(), cursor: cursor(last), has_gap: true });
+    if log != cursors.log() || from < first - 1 || from > last {
+        return Ok(Changes { changes: Vec::new(), cursor: at(cursors, last), has_gap: true });
     }
     let (changes, to) = after_number(&moment, from, limit)?;
-    Ok(Changes { changes, cursor: cursor(to), has_gap: false })
+    Ok(Changes { changes, cursor: at(cursors, to), has_gap: false })
+}
+
+fn at(cursors: Cursors<'_>, number: i64) -> Cursor {
+    Cursor::of(cursors.log(), number.unsigned_abs())
 }
 
 /// Where the next line will be.
 pub(crate) fn end(connection: &Connection, cursors: Cursors<'_>) -> Result<Cursor, Fault> {
     let (_, last) = ends(connection)?;
-    Ok(Cursor(cursors.write(&last.to_be_bytes())))
+    Ok(at(cursors, last))
 }
 
 fn ends(connection: &Connection) -> Result<(i64, i64), Fault> {

@@ -43,6 +43,12 @@ impl<'a> Cursors<'a> {
         self.read(cursor).map(i64::from_be_bytes)
     }
 
+    /// The number of the list: the same for as long as the data lives, and another in any other
+    /// database.
+    pub(crate) fn log(&self) -> u64 {
+        u64::from_be_bytes(self.mark(&[]))
+    }
+
     fn mark(&self, place: &[u8]) -> [u8; MARK] {
         let hash = Sha256::new()
             .chain_update(self.key.as_bytes())

@@ -4,4 +4,4 @@ mod read;
 mod write;
 
 pub use read::{Found, find};
-pub use write::{CookieError, SetCookie, session_cookie};
+pub use write::{CookieError, SetCookie, removed_session_cookie, session_cookie};

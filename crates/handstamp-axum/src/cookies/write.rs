@@ -88,6 +88,15 @@ pub fn session_cookie(
         .to_header()
 }
 
+/// The `Set-Cookie` value that takes the session cookie out of a browser, for whoever hands it on.
+///
+/// # Errors
+/// [`CookieError`] when the configured cookie is one that browsers would drop.
+pub fn removed_session_cookie(config: &SessionConfig) -> Result<HeaderValue, CookieError> {
+    let settings = config.cookie();
+    SetCookie::of(settings, &settings.name, "", None).removal().to_header()
+}
+
 impl SetCookie<'_> {
     /// The most that browsers keep of name and value together, in bytes (RFC 6265bis §5.6).
     pub const MAX_LEN: usize = 4096;
@@ -184,6 +193,27 @@ mod tests {
             text(SESSION),
             "__Host-handstamp=abc; Path=/; HttpOnly; Secure; SameSite=Lax",
             "and no Max-Age: it goes with the browser"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_cookie_for_a_session_begun_elsewhere_is_the_one_the_layer_would_set() {
+        let config = SessionConfig::default();
+        let keys = handstamp_core::KeyRing::generate().unwrap();
+        let store = handstamp_core::store::MemoryStore::new();
+        let sessions = handstamp_core::SessionManager::new(store, config.clone(), keys);
+        let sign_in = handstamp_core::SignIn::new("ada").unwrap();
+        for (remember, age) in [(false, ""), (true, "; Max-Age=2592000")] {
+            let begun = sessions.begin(sign_in.clone().remember(remember)).await.unwrap();
+            let set = session_cookie(&config, &begun, begun.record.created_at).unwrap();
+            let value = begun.token.to_text();
+            let expected =
+                format!("__Host-handstamp={}; Path=/{age}; HttpOnly; Secure; SameSite=Lax", *value);
+            assert_eq!(set, *expected);
+        }
+        assert_eq!(
+            removed_session_cookie(&config).unwrap(),
+            "__Host-handstamp=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"
         );
     }
 

@@ -75,6 +75,18 @@ async fn s51_a_log_only_check_lets_pass() {
 }
 
 #[tokio::test]
+async fn only_what_the_layer_exempts_passes_from_another_site() {
+    let world = World::new();
+    let layer = SessionLayer::new(world.sessions.clone())
+        .exempt(|head| head.headers.contains_key("authorization"));
+    let app = World::router().layer(layer);
+    let elsewhere = ("sec-fetch-site", "cross-site");
+    let bearer = [elsewhere, ("authorization", "Bearer x")];
+    assert_eq!(answer(&app, post(&bearer)).await.status, StatusCode::OK);
+    assert_eq!(answer(&app, post(&[elsewhere])).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn s46_reading_writes_nothing() {
     let world = World::new();
     let mut browser = world.browser();

@@ -165,10 +165,11 @@ async fn commit(parts: &Parts, grouped: Grouped, again: &mut Again) {
             Err(error) => groups.iter().map(|_| Came::Failed(error.to_string())).collect(),
             Ok(outcomes) => outcomes.into_iter().map(Came::Of).collect(),
         };
-        parts.watchers.committed();
         for ((group, waiters), came) in groups.into_iter().zip(waiters).zip(outcomes) {
             settle(parts, group, waiters, came, again);
         }
+        // Whoever is woken finds what it is woken for, in the cache as well.
+        parts.watchers.committed();
     }
     again.done.drain(..).for_each(|(waiting, committed)| succeed(waiting.job, committed));
     for Unchanged { record, head, waiters } in unchanged {

@@ -5,7 +5,7 @@ use super::sample;
 use super::world::World;
 use crate::store::Cursor;
 
-/// **C38** The cursor is at the end of the change log.
+/// **C38** The cursor is at the end of the change log, and tells how far it has come.
 pub async fn c38_the_cursor_is_at_the_end_of_the_log(fixture: &dyn Fixture) {
     let world = World::open(fixture).await;
     let mut record = world.insert(&world.anonymous()).await;
@@ -17,7 +17,21 @@ pub async fn c38_the_cursor_is_at_the_end_of_the_log(fixture: &dyn Fixture) {
             "nothing is left out"
         );
         assert_eq!(cursor, end, "it is where a reader of all has come to");
+        let before = positions(&cursor);
         record.version = world.one(sample::replace(&record)).await.version;
-        assert_eq!(world.changes(&cursor).await.0.len(), 1, "what is applied later comes after it");
+        let (later, end) = world.changes(&cursor).await;
+        assert_eq!(later.len(), 1, "what is applied later comes after it");
+        assert!(is_further(&positions(&end), &before), "{end:?} is after {cursor:?}");
     }
+}
+
+/// The positions that a cursor is written of.
+fn positions(cursor: &Cursor) -> Vec<(u64, u64)> {
+    let positions = cursor.0.split('.').map(|text| Cursor(text.into()).position());
+    positions.collect::<Option<_>>().expect("a cursor is written as positions")
+}
+
+fn is_further(one: &[(u64, u64)], other: &[(u64, u64)]) -> bool {
+    let number = |log| one.iter().find(|(at, _)| at == log).map_or(0, |(_, number)| *number);
+    one != other && other.iter().all(|(log, before)| number(log) >= *before)
 }

@@ -1,5 +1,6 @@
 //! What can be done to one session: end, rotate, step up, suspend, change its data.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::id::SessionId;
 use crate::key::KeyRing;
 use crate::policy::Standing;
 use crate::random::random;
-use crate::record::{EndReason, Ended, Record, Suspended};
+use crate::record::{EndReason, Ended, Kind, Record, Suspended};
 use crate::sign_in::SignIn;
 use crate::verdict::Rotation;
 
@@ -26,23 +27,16 @@ impl Engine {
         reason: EndReason,
         by: Option<Arc<str>>,
     ) -> Result<bool, SessionError> {
-        let has_ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let told = Arc::clone(&has_ended);
-        let mut end = Self::end_as(reason, by, None);
-        let mutation: Mutation = Box::new(move |draft| {
-            let step = end(draft)?;
-            told.store(step == Step::Changed, std::sync::atomic::Ordering::SeqCst);
-            Ok(step)
-        });
-        match self.change(id, mutation).await {
-            Ok(_) => Ok(has_ended.load(std::sync::atomic::Ordering::SeqCst)),
+        let (end, has_ended) = told(Self::end_as(reason, by, None));
+        match self.change(id, end).await {
+            Ok(_) => Ok(has_ended.load(Ordering::SeqCst)),
             Err(SessionError::NotFound) => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// Turns a session into a tombstone. One that is over for another reason gets that reason.
-    pub(super) fn end_as(
+    pub(crate) fn end_as(
         reason: EndReason,
         by: Option<Arc<str>>,
         successor: Option<SessionId>,
@@ -94,7 +88,8 @@ impl Engine {
         session_of(self.change(id, mutation).await?)
     }
 
-    /// Notes that a factor was checked again: both lifetimes start anew, the token is replaced.
+    /// Notes that a factor was checked again: both lifetimes start anew, the token is replaced, and
+    /// a session that no person had set aside is taken back.
     pub(crate) async fn step_up(
         &self,
         id: SessionId,
@@ -103,8 +98,9 @@ impl Engine {
     ) -> Result<Arc<Cached>, SessionError> {
         let (keys, sizes, config) = (self.keys.clone(), self.sizes(), self.config.clone());
         let mutation: Mutation = Box::new(move |draft| {
-            draft.require_live()?;
+            may_step_up(draft)?;
             apply(draft, &mut delta, sizes)?;
+            take_back(draft)?;
             let ttl = granted(&draft.record, &config);
             draft.record.authenticated_at = draft.now;
             draft.record.last_seen = draft.now;
@@ -154,29 +150,19 @@ impl Engine {
     }
 
     /// Sets a session aside.
-    pub(crate) async fn suspend(
-        &self,
-        id: SessionId,
-        by: Option<Arc<str>>,
-        why: Option<Arc<str>>,
-    ) -> Result<(), SessionError> {
-        let mutation: Mutation = Box::new(move |draft| {
+    pub(crate) fn suspend_as(by: Option<Arc<str>>, why: Option<Arc<str>>) -> Mutation {
+        Box::new(move |draft| {
             draft.require_live()?;
             draft.tell(Action::SessionSuspended)?.actor.clone_from(&by);
             draft.record.suspended =
                 Some(Suspended { at: draft.now, by: by.clone(), why: why.clone() });
             Ok(Step::Changed)
-        });
-        self.change(id, mutation).await.map(drop)
+        })
     }
 
     /// Takes a session back.
-    pub(crate) async fn resume(
-        &self,
-        id: SessionId,
-        by: Option<Arc<str>>,
-    ) -> Result<(), SessionError> {
-        let mutation: Mutation = Box::new(move |draft| match draft.standing() {
+    pub(crate) fn resume_as(by: Option<Arc<str>>) -> Mutation {
+        Box::new(move |draft| match draft.standing() {
             Standing::Live => Ok(Step::Unchanged),
             Standing::Over { ended, .. } => Err(SessionError::ended(&ended)),
             Standing::Suspended => {
@@ -184,9 +170,40 @@ impl Engine {
                 draft.record.suspended = None;
                 Ok(Step::Changed)
             }
-        });
-        self.change(id, mutation).await.map(drop)
+        })
     }
+}
+
+/// The same mutation, with whether its last run changed something.
+pub(super) fn told(mut mutation: Mutation) -> (Mutation, Arc<AtomicBool>) {
+    let has_changed = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&has_changed);
+    let mutation: Mutation = Box::new(move |draft| {
+        let step = mutation(draft)?;
+        told.store(step == Step::Changed, Ordering::SeqCst);
+        Ok(step)
+    });
+    (mutation, has_changed)
+}
+
+/// Refuses unless a user's session is live, or was set aside by a rule and not by a person.
+fn may_step_up(draft: &Draft<'_>) -> Result<(), SessionError> {
+    match (draft.standing(), &draft.record.suspended) {
+        (Standing::Suspended, Some(suspended)) if suspended.by.is_none() => {}
+        _ => draft.require_live()?,
+    }
+    match draft.record.kind {
+        Kind::User => Ok(()),
+        Kind::Guest | Kind::Anonymous => Err(SessionError::Unauthenticated),
+    }
+}
+
+fn take_back(draft: &mut Draft<'_>) -> Result<(), SessionError> {
+    if draft.record.suspended.is_some() {
+        draft.tell(Action::SessionResumed)?;
+        draft.record.suspended = None;
+    }
+    Ok(())
 }
 
 /// The absolute lifetime that a session was granted: as configured, or shorter if its sign-in

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Engine;
 use super::acts::session_of;
 use crate::cache::Cached;
-use crate::commit::{Build, Draft, Job, Mutation, NewSession, event_of};
+use crate::commit::{Build, Draft, Job, Mutation, NewSession, blank_event, event_of};
 use crate::data::Data;
 use crate::delta::{Content, Delta};
 use crate::error::SessionError;
@@ -66,12 +66,31 @@ impl Engine {
         };
         let id = SessionId::generate(partition, &*self.rng)?;
         let plan = Arc::new(Plan { begin: Mutex::new(begin), id, upgrade });
-        match (self.attempt(&plan, Vec::new()).await, subject) {
+        let begun = match (self.attempt(&plan, Vec::new()).await, &subject) {
             (Err(SessionError::LimitReached { limit }), Some(subject)) => {
-                self.begin_with_room(&plan, &subject, limit).await
+                self.begin_with_room(&plan, subject, limit).await
             }
             (answer, _) => answer,
+        };
+        begun.inspect_err(|error| self.tell_refused(&plan, subject, error))
+    }
+
+    /// Tells of somebody who proved who they are and for whom no session began.
+    fn tell_refused(&self, plan: &Plan, subject: Option<Subject>, error: &SessionError) {
+        if !matches!(error, SessionError::LimitReached { .. } | SessionError::SubjectDisabled) {
+            return;
         }
+        let client = {
+            let begin = plan.lock();
+            let told = begin.sign_in.as_ref().and_then(|sign_in| sign_in.client.clone());
+            told.unwrap_or_else(|| begin.client.clone()).cut()
+        };
+        let event = blank_event(Action::SignInRefused, &client, self.now(), &*self.rng);
+        let Ok(mut event) = event else { return };
+        (event.is_success, event.error) = (false, Some(error.code().into()));
+        event.actor = subject.as_ref().map(|subject| subject.as_str().into());
+        event.subject = subject;
+        drop(self.committer.submit(|reply| Job::Tell { events: vec![event], reply }));
     }
 
     async fn begin_with_room(

@@ -4,6 +4,7 @@ mod access;
 mod acts;
 mod aside;
 mod begin;
+mod bulk;
 mod heads;
 mod holders;
 mod judge;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, Weak};
 
 pub(crate) use begin::Begin;
+pub use bulk::Bulk;
 pub(crate) use judge::Judged;
 pub use maintain::Cleaned;
 pub use refresh::{RefreshCase, Refreshed};

@@ -7,7 +7,7 @@ use crate::error::SessionError;
 use crate::id::{SessionId, Subject};
 use crate::policy::{Standing, first_to_expire};
 use crate::random::random;
-use crate::record::{EndReason, Ended};
+use crate::record::{Client, EndReason, Ended};
 use crate::session::Session;
 use crate::sign_in::SignIn;
 use crate::time::Timestamp;
@@ -90,16 +90,23 @@ impl SessionManager {
     /// [`SessionError::Suspended`]; [`SessionError::Unavailable`].
     pub async fn peek(&self, token: &str) -> Result<Session, SessionError> {
         let cached = self.engine.peek(token).await?;
-        Ok(Session::of(Arc::clone(&self.engine), cached))
+        Ok(Session::of_access(Arc::clone(&self.engine), cached, Client::default()))
     }
 
     /// Notes that somebody checked a fresh factor of the session's user, by these methods
     /// (RFC 8176): both lifetimes start anew and the token is replaced. Answers the new one, to be
-    /// handed to the holder; the old one is dead at once.
+    /// handed to the holder; the old one and its access tokens are dead at once.
+    ///
+    /// A session that a rule has set aside ([`Suspended::by`](crate::record::Suspended::by) is
+    /// nobody) is taken back; one that a person has is not.
     ///
     /// # Errors
-    /// [`SessionError::NotFound`], [`SessionError::Ended`], [`SessionError::Expired`],
-    /// [`SessionError::Suspended`]; [`SessionError::Unavailable`] or [`SessionError::Unknown`].
+    /// [`SessionError::Unauthenticated`] for a session of no user; [`SessionError::NotFound`],
+    /// [`SessionError::Ended`], [`SessionError::Expired`], [`SessionError::Suspended`];
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`].
+    ///
+    /// # Security
+    /// ASVS 7.2.4: no token known before the check is good after it.
     pub async fn step_up(&self, id: SessionId, amr: &[&str]) -> Result<Begun, SessionError> {
         let amr = amr.iter().map(|method| Arc::from(*method)).collect();
         let delta = crate::delta::Delta::new();

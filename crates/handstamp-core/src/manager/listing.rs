@@ -22,6 +22,17 @@ pub struct Listed {
     pub roles: Roles,
 }
 
+impl Listed {
+    /// Whether it is over, tombstone or not.
+    pub const fn is_over(&self) -> bool {
+        matches!(self.standing, Standing::Over { .. })
+    }
+
+    fn is_wanted(&self, filter: &Filter) -> bool {
+        filter.is_live.is_none_or(|is_live| is_live != self.is_over())
+    }
+}
+
 /// A page of sessions.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ListedPage {
@@ -30,6 +41,9 @@ pub struct ListedPage {
     /// Where the next page begins; `None` at the end.
     pub next: Option<String>,
 }
+
+/// How many pages of the store one page of a list is made of at most.
+const MOST_PAGES: usize = 8;
 
 impl SessionManager {
     /// The sessions of `subject`, newest first: those that are live or set aside, or with
@@ -44,26 +58,52 @@ impl SessionManager {
         include_ended: bool,
         page: &Page,
     ) -> Result<ListedPage, SessionError> {
-        let mut listed = self.judged(self.sessions_of(subject, include_ended, page).await?).await?;
-        if !include_ended {
-            listed.sessions.retain(|one| !matches!(one.standing, Standing::Over { .. }));
-        }
-        Ok(listed)
+        let is_live = (!include_ended).then_some(true);
+        let filter = Filter { subject: Some(subject.clone()), is_live, ..Filter::default() };
+        self.filled(&filter, page).await
     }
 
-    /// Sessions of everybody by `filter`, newest first. Where the filter asks for live ones, those
-    /// whose end is not written yet are left out, so a page may hold fewer than there are to come.
+    /// Sessions of everybody by `filter`, newest first. Whether one is live is judged by record and
+    /// heads: one that is forbidden or has run out is over, also where its tombstone is not written
+    /// yet. A page may hold fewer than asked for, or none, with more to come.
     ///
     /// # Errors
     /// [`SessionError::Unavailable`] when the store is out of reach, [`SessionError::Refused`] for
     /// a cursor that is none or a filter that the store does not have.
     pub async fn scan(&self, filter: &Filter, page: &Page) -> Result<ListedPage, SessionError> {
+        self.filled(filter, page).await
+    }
+
+    /// A page of what `filter` accepts, from as many pages of the store as it takes.
+    async fn filled(&self, filter: &Filter, page: &Page) -> Result<ListedPage, SessionError> {
         self.engine.flush_touches().await?;
-        let mut listed = self.judged(self.engine.store.scan(filter, page).await?).await?;
-        if filter.is_live == Some(true) {
-            listed.sessions.retain(|one| !matches!(one.standing, Standing::Over { .. }));
+        let (limit, mut after) = (page.clamped(), page.after.clone());
+        let mut sessions = Vec::new();
+        for _ in 0..MOST_PAGES {
+            let rest = Page { limit: limit - sessions.len(), after };
+            let stored = self.judged(self.stored(filter, &rest).await?).await?;
+            sessions.extend(stored.sessions.into_iter().filter(|one| one.is_wanted(filter)));
+            after = stored.next;
+            if after.is_none() || sessions.len() >= limit {
+                break;
+            }
         }
-        Ok(listed)
+        Ok(ListedPage { sessions, next: after })
+    }
+
+    /// What the store holds of it. What is over may have no tombstone yet, so that is looked for
+    /// among all.
+    async fn stored(&self, filter: &Filter, page: &Page) -> Result<RecordPage, SessionError> {
+        let is_live = filter.is_live.filter(|is_live| *is_live);
+        let store = &self.engine.store;
+        let of_subject = Filter { subject: filter.subject.clone(), is_live, ..Filter::default() };
+        let stored = Filter { is_live, ..filter.clone() };
+        match &filter.subject {
+            Some(subject) if stored == of_subject => {
+                Ok(store.by_subject(subject, is_live.is_none(), page).await?)
+            }
+            _ => Ok(store.scan(&stored, page).await?),
+        }
     }
 
     async fn judged(&self, page: RecordPage) -> Result<ListedPage, SessionError> {

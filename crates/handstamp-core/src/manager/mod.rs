@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod bulk;
 mod holders;
 mod listing;
 mod operate;
@@ -14,16 +15,15 @@ pub use listing::{Listed, ListedPage};
 
 use crate::cache::Cached;
 use crate::config::SessionConfig;
-use crate::encoding;
 use crate::engine::{Begin, Cleaned, Engine, Refreshed};
 use crate::error::SessionError;
 use crate::id::SessionId;
 use crate::key::KeyRing;
-use crate::random::{Rng, SystemRng, random};
+use crate::random::{Rng, SystemRng};
 use crate::record::{Client, Record, Transport};
 use crate::roles::Roles;
 use crate::session::{CookieValue, Presented, Session};
-use crate::sign_in::{IntoSignIn, SignIn};
+use crate::sign_in::IntoSignIn;
 use crate::store::{Cursor, SessionStore};
 use crate::time::{Clock, SystemClock, Timestamp};
 use crate::token::{AttemptId, Token};
@@ -192,20 +192,6 @@ impl SessionManager {
         let begun = tokio::spawn(async move { engine.begin(begin).await });
         let cached = begun.await.unwrap_or_else(|lost| Err(SessionError::Unknown(lost.into())))?;
         Begun::of(&cached)
-    }
-
-    /// Begins a session for a guest who has no name: one is drawn for them, `guest:` and 22
-    /// characters. `shape` says the rest of the sign-in.
-    ///
-    /// # Errors
-    /// As [`begin`](Self::begin).
-    pub async fn begin_guest(
-        &self,
-        shape: impl FnOnce(SignIn) -> SignIn,
-    ) -> Result<Begun, SessionError> {
-        let name: [u8; 16] = random(&*self.engine.rng)?;
-        let subject = format!("guest:{}", encoding::encode(&name));
-        self.begin(shape(subject.into_sign_in()?.guest())).await
     }
 
     /// As [`refresh`](Self::refresh), and notes when the user was last active, as their client saw

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::SessionManager;
 use crate::commit::Spared;
+use crate::engine::Engine;
 use crate::error::SessionError;
 use crate::id::{SessionId, Subject};
 use crate::policy::Standing;
@@ -110,7 +111,8 @@ impl SessionManager {
         by: Option<&str>,
         why: Option<&str>,
     ) -> Result<(), SessionError> {
-        self.engine.suspend(id, by.map(Arc::from), why.map(Arc::from)).await
+        let suspend = Engine::suspend_as(by.map(Arc::from), why.map(Arc::from));
+        self.engine.change(id, suspend).await.map(drop)
     }
 
     /// Takes a suspended session back. One that was not suspended stays as it is.
@@ -119,7 +121,7 @@ impl SessionManager {
     /// [`SessionError::NotFound`], [`SessionError::Ended`], [`SessionError::Expired`];
     /// [`SessionError::Unavailable`].
     pub async fn resume(&self, id: SessionId, by: Option<&str>) -> Result<(), SessionError> {
-        self.engine.resume(id, by.map(Arc::from)).await
+        self.engine.change(id, Engine::resume_as(by.map(Arc::from))).await.map(drop)
     }
 
     /// Ends every session of the deployment at once: for incidents and restored backups.

@@ -11,8 +11,8 @@ use crate::record::Client;
 use crate::token::AccessClaim;
 
 impl Session {
-    /// The session of a request whose access token was judged. Who presents one takes no other
-    /// token from the answer.
+    /// The session of a request whose access token was judged, or that was found by anything else
+    /// than its cookie: whoever asks takes no token from the answer.
     pub(crate) fn of_access(engine: Arc<Engine>, cached: Arc<Cached>, client: Client) -> Self {
         let mut state = State::new(Base::Live(cached), client);
         state.is_by_access = true;

@@ -8,6 +8,7 @@ mod data;
 mod ended;
 mod finish;
 mod flash;
+mod life;
 mod resolve;
 mod state;
 
@@ -24,7 +25,6 @@ use crate::error::Refused;
 use crate::id::{SessionId, Subject};
 use crate::record::{Kind, Record};
 use crate::roles::Roles;
-use crate::time::Timestamp;
 use state::State;
 
 /// The session of one request. Clones are handles to the same session.
@@ -64,12 +64,6 @@ impl Session {
     #[inline]
     pub(crate) fn with_state(engine: Arc<Engine>, state: State) -> Self {
         Self(Arc::new(Inner { engine, state: Mutex::new(state), turn: Default::default() }))
-    }
-
-    /// A live session that was found otherwise than by a cookie.
-    pub(crate) fn of(engine: Arc<Engine>, cached: Arc<Cached>) -> Self {
-        let client = crate::record::Client::default();
-        Self::with_state(engine, State::new(state::Base::Live(cached), client))
     }
 
     fn engine(&self) -> &Arc<Engine> {
@@ -170,31 +164,6 @@ impl Session {
         let mut state = self.lock();
         state.was_used = true;
         state.refusal
-    }
-
-    /// The last activity as far as this process knows, which may be later than what
-    /// [`record`](Self::record) says.
-    pub fn last_seen(&self) -> Option<Timestamp> {
-        self.live().map(|cached| cached.activity.last_seen().at)
-    }
-
-    /// Notes activity now. Requests that pass a layer need not: it does so when they are answered.
-    pub fn touch(&self) {
-        if let Some(cached) = self.live() {
-            self.engine().touches.note(&cached, self.engine().now());
-        }
-    }
-
-    /// Extends the session of a cookie: activity now, and a remembered cookie is sent again with
-    /// what is left of its life. A cookie that is due for rotation was rotated when it was judged.
-    pub fn extend(&self) {
-        self.touch();
-        let mut state = self.lock();
-        state.is_activity = true;
-        let again = state.live().filter(|cached| cached.record.is_remembered).cloned();
-        if let Some(cached) = again.filter(|_| state.cookie == CookieAction::None) {
-            state.cookie = CookieAction::set(&cached);
-        }
     }
 
     /// Says that this request is no activity: a status poll, an event stream, an automatic

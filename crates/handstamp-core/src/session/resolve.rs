@@ -107,6 +107,7 @@ impl Session {
                 if must_send {
                     state.cookie = CookieAction::set(&session);
                 }
+                state.is_stale = !must_send && !session.is_current(&token);
                 state.base = Base::Live(session);
             }
             Judged::Refused { why, proven } => {

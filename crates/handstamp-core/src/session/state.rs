@@ -40,8 +40,10 @@ pub(crate) struct State {
     pub(super) is_visitor_new: bool,
     /// Two session cookies were presented.
     pub(super) is_ambiguous: bool,
-    /// An access token was presented: whoever did could not keep a cookie.
+    /// The session was found otherwise than by a cookie: whoever asks could not keep one.
     pub(super) is_by_access: bool,
+    /// The token before the current one was presented, and the current one has been seen.
+    pub(super) is_stale: bool,
     pub(super) cookie: CookieAction,
     pub(super) was_used: bool,
     pub(super) has_signed_out: bool,
@@ -64,6 +66,7 @@ impl State {
             is_visitor_new: false,
             is_ambiguous: false,
             is_by_access: false,
+            is_stale: false,
             cookie: CookieAction::None,
             was_used: false,
             has_signed_out: false,

@@ -4,6 +4,7 @@
 //! tokens or lifetimes. The one decision it makes is the one that must be atomic with the write:
 //! whether a head allows a session to begin or go on.
 
+mod cursor;
 mod error;
 mod filter;
 mod group;
@@ -14,6 +15,7 @@ mod shared;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use cursor::Cursor;
 pub use error::StoreError;
 pub use filter::{EventFilter, EventPage, Filter, Page, RecordPage};
 pub use group::{
@@ -125,10 +127,6 @@ pub enum Change {
         epoch: u64,
     },
 }
-
-/// A position in the change log, opaque to everybody but the store.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Cursor(pub String);
 
 /// A page of the change log.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -243,7 +241,8 @@ pub enum BindOutcome {
 ///   from a cursor gives what came after it and nothing twice; the default cursor is the start.
 /// - **C33** A cursor older than the log is a gap, said by `has_gap`.
 /// - **C38** `cursor` is at the end of the change log: what is applied later comes after it, and
-///   nothing that was acknowledged before it was asked for.
+///   nothing that was acknowledged before it was asked for. Cursors are written as [`Cursor`] has
+///   it, so that whoever has two can tell which has come further.
 ///
 /// **Bindings.**
 /// - **C34** `bind` replaces the binding of a live session if the version is the expected one,

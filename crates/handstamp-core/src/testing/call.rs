@@ -58,6 +58,7 @@ calls! {
     Sealed sealed "sealed";
     Writers writers "writers";
     Changes changes "changes";
+    Cursor cursor "cursor";
     Binding binding "binding";
     Bind bind "bind";
 }

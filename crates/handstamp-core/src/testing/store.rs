@@ -126,7 +126,7 @@ impl<S: SessionStore> SessionStore for GateStore<S> {
     }
 
     fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
-        self.inner.cursor()
+        Box::pin(async move { self.pass(Call::Cursor, None).await.to(self.inner.cursor()).await })
     }
 
     fn changes<'a>(

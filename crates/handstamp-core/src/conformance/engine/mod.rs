@@ -7,6 +7,8 @@ pub mod clocks;
 pub mod concurrency;
 pub mod cookies;
 pub mod heads;
+pub mod holders;
+pub mod operators;
 pub mod races;
 pub mod refreshes;
 mod schedule;
@@ -128,6 +130,25 @@ macro_rules! engine_suite {
             ending_the_others_replaces_only_a_cookie
             signing_out_everywhere_ends_this_one_too
         } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, holders {
+            a_refresh_moves_the_idle_limit_only_by_what_the_client_tells
+            activity_told_with_a_concurrent_refresh_counts
+            a_token_of_any_generation_ends_its_session_and_hears_why
+            b05_why_somebody_was_signed_out_is_a_lookup
+            s05_a_step_up_for_a_holder_answers_the_new_token
+            b08_a_step_up_takes_back_what_no_person_set_aside
+            extending_is_activity_and_sends_a_remembered_cookie_again
+            extending_gives_no_token_away
+        } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, operators {
+            a_list_tells_how_each_session_stands
+            a_page_of_live_sessions_is_filled_past_those_that_are_over
+            many_sessions_end_together
+            b07_many_sessions_are_set_aside_and_taken_back
+            many_ends_tell_how_far_they_came
+            s101_a_sign_in_that_is_refused_is_told
+            whoever_follows_commits_is_woken
+        } }
         $crate::engine_suite! { @tests $make, play, accesses {
             no_access_token_is_good_after_the_end
         } }
@@ -177,6 +198,7 @@ macro_rules! engine_suite {
             a_touch_never_undoes_an_end
             a_cache_fill_never_revives_what_ends
             an_upgrade_and_an_end_agree_on_the_guest
+            a_step_up_and_a_refresh_leave_one_good_token
         } }
     };
     (@tests $make:expr, $play:ident, $module:ident { $($name:ident)* }) => {

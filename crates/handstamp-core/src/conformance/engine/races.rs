@@ -441,8 +441,8 @@ pub async fn an_upgrade_and_an_end_agree_on_the_guest(stage: Stage) {
 }
 
 async fn upgrade_and_end(stage: Arc<Stage>, mut turns: Turns) {
-    let with_cart = |guest: SignIn| guest.transport(Transport::Token).data("cart", &3).unwrap();
-    let guest = stage.sessions.begin_guest(with_cart).await.unwrap();
+    let guest = stage.sessions.guest().unwrap().transport(Transport::Token);
+    let guest = stage.sessions.begin(guest.data("cart", &3).unwrap()).await.unwrap();
     let (token, id) = (cookie_of(&guest), guest.record.id);
     let subject = subject(&turns);
     let mut upgrade = || {
@@ -469,4 +469,44 @@ async fn upgrade_and_end(stage: Arc<Stage>, mut turns: Turns) {
     }
     assert_eq!(stage.live(subject.as_str()).await.len(), winners.len());
     assert!(winners.iter().all(|begun| begun.record.data.get("cart").is_some()));
+}
+
+/// A step-up beside refreshes ends nothing, and whoever was answered last holds the one good token:
+/// the session never has two lineages.
+pub async fn a_step_up_and_a_refresh_leave_one_good_token(stage: Stage) {
+    in_every_schedule(stage, step_up_and_refresh).await;
+}
+
+async fn step_up_and_refresh(stage: Arc<Stage>, mut turns: Turns) {
+    let token = stage.refresh_token(&turns.subject()).await;
+    let id = id_of(&token);
+    let refreshes: Vec<_> = (0..2)
+        .map(|_| {
+            let (sessions, token, mut turns) =
+                (stage.sessions.clone(), token.clone(), turns.another());
+            tokio::spawn(async move {
+                turns.pause().await;
+                sessions.refresh(&token, None).await
+            })
+        })
+        .collect();
+    turns.pause().await;
+    let stepped = stage.sessions.step_up(id, &["otp"]).await.unwrap();
+    for refresh in refreshes {
+        match refresh.await.unwrap() {
+            // Before the step-up, or with it in one commit: then it got the token of both.
+            Ok(refreshed) => {
+                let generation = refreshed.record.lineage.generation;
+                assert!(generation <= stepped.record.lineage.generation);
+            }
+            Err(error) => assert!(matches!(error, SessionError::Invalid), "{error}"),
+        }
+    }
+    assert_eq!(stage.truth(id).await, Standing::Live);
+    let record = stage.record(id).await;
+    assert_eq!(record.lineage.generation, stepped.record.lineage.generation);
+    assert_eq!(record.lineage.privilege_generation, record.lineage.generation);
+    let superseded = stage.sessions.refresh(&token, None).await;
+    assert!(matches!(superseded, Err(SessionError::Invalid)), "{superseded:?}");
+    stage.sessions.refresh(&cookie_of(&stepped), None).await.unwrap();
 }

@@ -18,8 +18,8 @@ fn ada() -> SignIn {
 }
 
 async fn guest(stage: &Stage, transport: Transport) -> String {
-    let with_cart = |guest: SignIn| guest.transport(transport).data("cart", &3).unwrap();
-    cookie_of(&stage.sessions.begin_guest(with_cart).await.unwrap())
+    let guest = stage.sessions.guest().unwrap().transport(transport);
+    cookie_of(&stage.sessions.begin(guest.data("cart", &3).unwrap()).await.unwrap())
 }
 
 async fn value(stage: &Stage, begun: &Begun, key: &str) -> Option<String> {

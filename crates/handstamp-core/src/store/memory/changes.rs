@@ -56,16 +56,11 @@ impl ChangeLog {
     }
 
     fn cursor(&self, number: u64) -> Cursor {
-        Cursor(format!("{:016x}.{number}", self.life))
+        Cursor::of(self.life, number)
     }
 
     fn parse(&self, cursor: &Cursor) -> Option<(u64, u64)> {
-        if cursor.0.is_empty() {
-            return Some((self.life, 0));
-        }
-        let (life, number) = cursor.0.split_once('.')?;
-        let life = u64::from_str_radix(life, 16).ok()?;
-        Some((life, number.parse().ok()?))
+        if cursor.0.is_empty() { Some((self.life, 0)) } else { cursor.position() }
     }
 }
 
