@@ -26,7 +26,12 @@ pub(crate) fn bytes_in(folder: &Path) -> Result<u64, Fault> {
 
 /// Bytes of memory that this process holds (RSS); 0 where the system does not tell.
 pub(crate) fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    resident_bytes_of("self")
+}
+
+/// The same of the process with this id.
+pub(crate) fn resident_bytes_of(id: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
     kib.unwrap_or_default() * 1024

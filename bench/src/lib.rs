@@ -13,16 +13,21 @@
 //! | `spawn` | starts children and reads what they print |
 //! | `requests`, `batches`, `million` | the three parts of a run, as the parent sees them |
 //! | `report` | tables, aims, JSON |
+//! | `service` | another program: the session service over HTTP |
+//! | `aim`, `disk`, `machine`, `statistics` | what both programs use |
 
+mod aim;
 mod batches;
 mod child;
 mod disk;
 mod drive;
+mod machine;
 mod million;
 mod options;
 mod peers;
 mod report;
 mod requests;
+mod service;
 mod spawn;
 mod statistics;
 
@@ -36,13 +41,21 @@ pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 /// Counts allocations since the start of the process, where somebody counts.
 pub type Counter = fn() -> u64;
 
-/// Runs what the command line asks for.
+/// Runs what the command line of `web` asks for.
 pub fn run(counter: Option<Counter>) -> ExitCode {
     let options = options::Options::parse();
-    let done = match &options.peer {
+    exit(match &options.peer {
         Some(_) => child::run(&options, counter),
         None => report::run(&options),
-    };
+    })
+}
+
+/// Runs what the command line of `service` asks for.
+pub fn service() -> ExitCode {
+    exit(service::run())
+}
+
+fn exit(done: Result<(), Fault>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

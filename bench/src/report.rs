@@ -5,11 +5,12 @@ mod tables;
 
 use serde_json::{Value, json};
 
+use crate::aim::Aim;
 use crate::batches::{self, Batches};
 use crate::million::{self, Million};
 use crate::options::{Options, Part};
 use crate::requests::{self, Requests};
-use crate::{Fault, disk};
+use crate::{Fault, disk, machine};
 
 /// Everything that was measured; a part that was not asked for is missing.
 #[derive(Default)]
@@ -22,7 +23,7 @@ struct Found {
 /// Measures, prints, writes.
 pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     let mut found = Found::default();
-    let before = load();
+    let before = machine::load();
     if options.has(Part::Requests) {
         eprintln!("Requests");
         let requests = requests::measure(options)?;
@@ -47,21 +48,18 @@ pub(crate) fn run(options: &Options) -> Result<(), Fault> {
     if options.quick {
         println!("\nA quick run: these figures show that it runs, nothing else.");
     }
-    println!("\nWaiting for a processor on this machine: {before} before, {} after.", load());
+    println!(
+        "\nWaiting for a processor on this machine: {before} before, {} after.",
+        machine::load()
+    );
     let path = disk::folder()?.join("web.json");
     std::fs::write(&path, format!("{:#}\n", found.to_json(options, &aims)))?;
     println!("All figures: target/bench/web.json");
     Ok(())
 }
 
-/// How many tasks of the whole machine ran or waited to, over the last minute.
-fn load() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split_whitespace().next().unwrap_or("unknown").to_owned()
-}
-
 impl Found {
-    fn to_json(&self, options: &Options, aims: &[aims::Aim]) -> Value {
+    fn to_json(&self, options: &Options, aims: &[Aim]) -> Value {
         json!({
             "quick": options.quick,
             "rounds": options.rounds(),

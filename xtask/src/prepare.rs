@@ -39,13 +39,19 @@ pub(crate) fn all_tests() -> Result<PathBuf, String> {
     if named.is_none() {
         programs.push((CHROMIUM, CHROMIUM));
     }
-    let missing = missing_packages(&programs);
-    if !missing.is_empty() {
-        install(&missing)?;
-    }
+    self::programs(&programs)?;
     npm_packages()?;
     let chromium = named.unwrap_or_else(|| CHROMIUM.into());
     shell::find(&chromium).ok_or_else(|| format!("there is no {}", chromium.display()))
+}
+
+/// Makes sure that programs are there, each given with Debian's package.
+///
+/// # Errors
+/// As [`all_tests`].
+pub(crate) fn programs(programs: &[(&str, &'static str)]) -> Result<(), String> {
+    let missing = missing_packages(programs);
+    if missing.is_empty() { Ok(()) } else { install(&missing) }
 }
 
 /// The packages of those programs that are not there.
@@ -58,8 +64,8 @@ fn install(packages: &[&str]) -> Result<(), String> {
     let installer = installer();
     if installer == Installer::Nobody {
         return Err(format!(
-            "the tests need {}; on Debian run\n\n    {}\n\nElsewhere install strace, Node.js 18 or \
-             newer and Chromium, and set CHROMIUM to its path.",
+            "this needs {}; on Debian run\n\n    {}\n\nElsewhere install what these packages hold \
+             (Node.js 18 or newer; set CHROMIUM to Chromium's path).",
             packages.join(", "),
             by_hand(packages)
         ));
