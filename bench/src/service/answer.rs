@@ -24,8 +24,12 @@ pub(crate) struct Stored {
 }
 
 /// What hyper writes by itself.
-const BY_THE_SERVER: [HeaderName; 3] =
-    [http::header::DATE, http::header::CONTENT_LENGTH, http::header::CONNECTION];
+const BY_THE_SERVER: [HeaderName; 4] = [
+    http::header::CONNECTION,
+    http::header::CONTENT_LENGTH,
+    http::header::DATE,
+    http::header::TRANSFER_ENCODING,
+];
 
 impl Stored {
     /// What was answered when `path` was asked for.

@@ -22,7 +22,7 @@ use crate::{Fault, disk, spawn};
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) name: String,
-    /// Whether `pairs` is of a bare handler with the same answer, or of the first case's.
+    /// Whether the bare handler beside it gives the same answer; else it is that of the first row.
     pub(crate) is_ours: bool,
     /// The bare handler and the row's own server, one after the other, in each round.
     pub(crate) pairs: Vec<(Sample, Sample)>,
