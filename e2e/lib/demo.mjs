@@ -54,7 +54,7 @@ export async function startDemo(t, moreArgs = []) {
     await demo?.stop();
     await rm(folder, { recursive: true, force: true });
   });
-  demo = await startServer(program, ["demo", "--port", "0", ...places(folder), ...moreArgs]);
+  demo = await startServer(program, ["demo", "--port", "0", "--no-history", ...places(folder), ...moreArgs]);
   return { ...demo, folder };
 }
 

@@ -41,6 +41,28 @@ pub(crate) enum Command {
     #[cfg(feature = "serve")]
     #[command(subcommand)]
     Keys(crate::keys::Command),
+    /// Make, list and revoke the keys of services that call
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    ServiceKey(crate::operate::service_key::Command),
+    /// List sessions, end them, and say why they ended
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    Sessions(crate::operate::sessions::Command),
+    /// Look at the owner of sessions: roles, disable, enable, erase
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    Subject(crate::operate::subject::Command),
+    /// Read the audit log, export it, and check its chain
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    Audit(crate::operate::audit::Command),
+    /// Print a new link that signs an operator in to the dashboard, once
+    #[cfg(feature = "serve")]
+    Dashboard(crate::operate::dashboard::Options),
+    /// Look at everything that the service stands on, and say what is wrong
+    #[cfg(feature = "serve")]
+    Doctor(crate::operate::doctor::Options),
     /// Open the demo: a small shop on this machine, to try sessions in a browser
     #[cfg(feature = "demo")]
     Demo(crate::demo::Options),

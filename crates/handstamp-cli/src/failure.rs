@@ -19,6 +19,9 @@ pub(crate) enum Exit {
     /// It is not allowed, or would not be safe.
     #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "for commands of the service"))]
     Refused = 4,
+    /// The service does not answer.
+    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "for commands of the service"))]
+    Unreachable = 5,
 }
 
 impl From<Exit> for ExitCode {
@@ -49,6 +52,18 @@ impl Failure {
     #[cfg(feature = "serve")]
     pub(crate) fn lines(lines: impl IntoIterator<Item: fmt::Display>) -> Self {
         Self { lines: lines.into_iter().map(|line| line.to_string()).collect(), exit: Exit::Failed }
+    }
+
+    /// All that it says, in one line.
+    #[cfg(feature = "serve")]
+    pub(crate) fn text(&self) -> String {
+        self.lines.join("; ")
+    }
+
+    /// What its exit code is.
+    #[cfg(all(test, feature = "serve"))]
+    pub(crate) const fn exit(&self) -> Exit {
+        self.exit
     }
 
     /// Ends with another exit code than 1.

@@ -12,6 +12,8 @@ mod keys;
 #[cfg(any(feature = "demo", feature = "serve"))]
 mod log;
 mod man;
+#[cfg(feature = "serve")]
+mod operate;
 mod output;
 #[cfg(feature = "serve")]
 mod serve;
@@ -39,6 +41,18 @@ fn run(command: &Command) -> ExitCode {
         Command::Config(options) => config::run(options),
         #[cfg(feature = "serve")]
         Command::Keys(command) => keys::run(command),
+        #[cfg(feature = "serve")]
+        Command::ServiceKey(command) => operate::service_key::run(command),
+        #[cfg(feature = "serve")]
+        Command::Sessions(command) => operate::sessions::run(command),
+        #[cfg(feature = "serve")]
+        Command::Subject(command) => operate::subject::run(command),
+        #[cfg(feature = "serve")]
+        Command::Audit(command) => operate::audit::run(command),
+        #[cfg(feature = "serve")]
+        Command::Dashboard(options) => operate::dashboard::run(options),
+        #[cfg(feature = "serve")]
+        Command::Doctor(options) => operate::doctor::run(options),
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options),
         Command::Completions(options) => completions::run(options),

@@ -6,7 +6,7 @@ use super::accounts::{ACCOUNTS, Account, CLERK};
 use super::opening::Opened;
 use crate::failure::Failure;
 
-/// Prints address, accounts, places and how to stop.
+/// Prints addresses, accounts, places and how to stop.
 pub(super) fn print(opened: &Opened) -> Result<(), Failure> {
     let mut text = Vec::new();
     let mut out = io::stdout().lock();
@@ -23,6 +23,8 @@ fn write(out: &mut impl Write, opened: &Opened) -> io::Result<()> {
         let lead = if at == 0 { "Sign in as" } else { "" };
         writeln!(out, "  {lead:<11} {}", line(account))?;
     }
+    writeln!(out, "\n  Dashboard   {}", opened.beside.dashboard)?;
+    writeln!(out, "              signs an operator in, once, within ten minutes")?;
     writeln!(out, "\n  Sessions    {}", opened.database.display())?;
     writeln!(out, "  Keys        {}", opened.keys.display())?;
     writeln!(out, "  Stop        Ctrl-C")

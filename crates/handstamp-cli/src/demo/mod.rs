@@ -1,4 +1,5 @@
-//! The demo: a small shop on this machine, with sessions in a SQLite file.
+//! The demo: a small shop on this machine, with sessions in a SQLite file, and the session service
+//! with its dashboard beside it. Both work on the same sessions, in one process.
 //!
 //! Accounts, wares and pages belong to the demo, not to Handstamp: they show what an application
 //! brings along, and what is left to write when sessions are taken care of.
@@ -6,10 +7,12 @@
 mod accounts;
 mod cart;
 mod greeting;
+mod history;
 mod live;
 mod opening;
 mod pages;
 mod server;
+mod service;
 mod shop;
 mod wording;
 
@@ -24,7 +27,11 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::failure::Failure;
 use crate::log::{self, Look};
 use accounts::Accounts;
+use service::Beside;
 use shop::Shop;
+
+/// How long calls of the service may take to end after the program is asked to stop.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What the demo was asked for.
 #[derive(clap::Args, Debug)]
@@ -32,6 +39,15 @@ pub(crate) struct Options {
     /// Port on 127.0.0.1; 0 takes any that is free
     #[arg(long, default_value_t = 8080, value_name = "N")]
     port: u16,
+
+    /// Port of the service and its dashboard; 0 takes any that is free [default: 7070, or any that
+    /// is free where that is taken]
+    #[arg(long, value_name = "N")]
+    service_port: Option<u16>,
+
+    /// Begin with nothing, and not with two weeks that are made up
+    #[arg(long)]
+    no_history: bool,
 
     /// Folder for the sessions [default: handstamp-demo in your data folder]
     #[arg(long, value_name = "DIR")]
@@ -66,11 +82,13 @@ struct App {
 impl App {
     /// Resolves when the program is asked to stop.
     fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut stopping = self.stopping.clone();
-        async move {
-            let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
-        }
+        stopped(self.stopping.clone())
     }
+}
+
+/// Resolves when `stopping` says so.
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
 }
 
 /// Opens the shop and serves until the program is asked to stop.
@@ -97,7 +115,13 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     // Before the first word: whoever reads it may stop the program at once.
     let asked_to_stop = server::asked_to_stop(stop)?;
     greeting::print(&opened)?;
-    let served = server::serve(opened.listener, server::router(app), asked_to_stop, stopping).await;
+    let shop = server::serve(opened.listener, server::router(app), asked_to_stop, stopping.clone());
+    let Beside { service, listeners, .. } = opened.beside;
+    let service = handstamp_server::serve(service, listeners, stopped(stopping), GRACE);
+    let service = async {
+        service.await.map_err(|error| Failure::because("the service cannot go on serving", &error))
+    };
+    let served = tokio::try_join!(shop, service);
     let written = opened.sessions.shutdown().await;
     served?;
     written.map_err(|error| Failure::because("the last activity could not be written", &error))

@@ -4,14 +4,17 @@
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use handstamp_core::SessionManager;
 use handstamp_core::config::{ConfigError, LimitStrategy, SessionConfig};
 use handstamp_core::key::KeyRing;
-use handstamp_sqlite::{SqliteError, SqliteStore};
+use handstamp_core::time::{Clock, SystemClock};
+use handstamp_sqlite::{SqliteError, SqliteStore, Synchronous};
 use tokio::net::TcpListener;
 
-use super::Options;
+use super::service::{self, Beside, Ground};
+use super::{Options, history};
 use crate::failure::Failure;
 
 /// More sessions than this of one account, and the oldest ends.
@@ -24,6 +27,7 @@ pub(super) struct Opened {
     pub(super) sessions: SessionManager,
     pub(super) database: PathBuf,
     pub(super) keys: PathBuf,
+    pub(super) beside: Beside,
 }
 
 /// Opens all of it.
@@ -34,12 +38,22 @@ pub(super) async fn open(options: &Options) -> Result<Opened, Failure> {
     let keys = options.keys.clone().map_or_else(default_keys, Ok)?;
     make_private(&folder)?;
     let database = folder.join("sessions.db");
-    let store = SqliteStore::open(&database).await.map_err(|e| refused(&database, &e))?;
+    // What a power cut takes of the last moments is no loss to a demo.
+    let builder = SqliteStore::builder(&database).synchronous(Synchronous::Normal);
+    let store = Arc::new(builder.open().await.map_err(|e| refused(&database, &e))?);
     let ring = KeyRing::open_or_create(&keys).map_err(|e| Failure::because("cannot start", &e))?;
     let config = config(options.plain_cookie)
         .map_err(|e| Failure::because("the demo's own settings do not fit", &e))?;
-    let sessions = SessionManager::new(store, config, ring);
-    Ok(Opened { listener, port: port.port(), sessions, database, keys })
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    if !options.no_history {
+        history::write(Arc::clone(&store), config.clone(), ring.clone(), clock.now()).await?;
+    }
+    let sessions =
+        SessionManager::builder(Arc::clone(&store), config, ring).clock(Arc::clone(&clock)).build();
+    let ground =
+        Ground { folder: &folder, keys: &keys, sessions: sessions.clone(), ledger: store, clock };
+    let beside = service::open(options.service_port, ground).await?;
+    Ok(Opened { listener, port: port.port(), sessions, database, keys, beside })
 }
 
 fn config(plain_cookie: bool) -> Result<SessionConfig, ConfigError> {

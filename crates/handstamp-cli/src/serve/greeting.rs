@@ -17,6 +17,7 @@ fn text(opened: &Opened) -> String {
     let keys =
         opened.keys.as_ref().map_or_else(|| "keys.ring".into(), |path| path.display().to_string());
     let lines = [
+        ("Dashboard", format!("{}  (good once, for ten minutes)", opened.dashboard)),
         ("API", format!("{}/openapi.json", opened.url)),
         ("Data", opened.data_dir.display().to_string()),
         ("Keys", keys),
@@ -25,7 +26,7 @@ fn text(opened: &Opened) -> String {
     ];
     for (name, value) in lines {
         // A String takes everything.
-        let _ = writeln!(text, "  {name:<10}{value}");
+        let _ = writeln!(text, "  {name:<11}{value}");
     }
     text
 }

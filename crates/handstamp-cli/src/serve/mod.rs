@@ -1,7 +1,7 @@
 //! `handstamp serve`.
 
 mod greeting;
-mod opening;
+pub(crate) mod opening;
 mod ring;
 
 use std::time::Duration;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use handstamp_core::time::{Clock, SystemClock};
 use handstamp_core::{KeyRing, SessionManager};
 use handstamp_server::settings::{Settings, Store, Synchronous};
-use handstamp_server::{Foundation, Listeners, LocalListener, Service};
+use handstamp_server::{Foundation, Listeners, LocalListener, Service, StartError};
 use handstamp_sqlite::{SqliteError, SqliteStore};
 use tokio::net::TcpListener;
 
@@ -23,6 +23,8 @@ pub(super) struct Opened {
     pub(super) ring: KeyRing,
     /// Where it is reached.
     pub(super) url: String,
+    /// What signs an operator in to the dashboard, once.
+    pub(super) dashboard: String,
     pub(super) data_dir: PathBuf,
     /// Where the key ring lies, if in a file.
     pub(super) keys: Option<PathBuf>,
@@ -31,21 +33,44 @@ pub(super) struct Opened {
 /// Opens all of it. The address comes first: where it is taken, nothing is made.
 pub(super) async fn open(settings: Settings) -> Result<Opened, Failure> {
     let (tcp, bound) = listen(settings.server.listen).await?;
-    let store = Arc::new(store(&settings.store).await?);
+    let (data_dir, keys) = (settings.store.data_dir.clone(), settings.keys.file.clone());
+    let url = settings.server.url(bound);
+    let store = store(&settings.store).await.map_err(|error| refused(&data_dir, &error))?;
     let ring = key_ring(&settings.keys, |path| KeyRing::open_or_create(path))?;
+    let Unheard { service, .. } = open_unheard(settings, store, ring.clone(), url.clone()).await?;
+    let local = LocalListener::open(&data_dir).map_err(|error| cannot_start(&error))?;
+    let listeners = Listeners { tcp, local: Some(local) };
+    let dashboard = service.dashboard_link().await;
+    let dashboard = dashboard.map_err(|error| Failure::because("cannot start", &error))?;
+    Ok(Opened { service, listeners, ring, url, dashboard, data_dir, keys })
+}
+
+/// A service that listens nowhere.
+pub(crate) struct Unheard {
+    pub(crate) service: Arc<Service>,
+    pub(crate) sessions: SessionManager,
+}
+
+/// Makes a service of what was opened.
+pub(crate) async fn open_unheard(
+    settings: Settings,
+    store: SqliteStore,
+    ring: KeyRing,
+    url: String,
+) -> Result<Unheard, Failure> {
+    let store = Arc::new(store);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let sessions = SessionManager::builder(store.clone(), settings.config.clone(), ring.clone())
+    let sessions = SessionManager::builder(store.clone(), settings.config.clone(), ring)
         .clock(clock.clone())
         .build();
-    let url = settings.server.url(bound);
-    let (data_dir, keys) = (settings.store.data_dir.clone(), settings.keys.file.clone());
     let foundation =
-        Foundation { sessions, ledger: store, clock, settings, public_url: url.clone() };
-    let cannot_start = |error| Failure::because("cannot start", &error);
-    let service = Service::open(foundation).await.map_err(cannot_start)?;
-    let local = LocalListener::open(&data_dir).map_err(cannot_start)?;
-    let listeners = Listeners { tcp, local: Some(local) };
-    Ok(Opened { service, listeners, ring, url, data_dir, keys })
+        Foundation { sessions: sessions.clone(), ledger: store, clock, settings, public_url: url };
+    let service = Service::open(foundation).await.map_err(|error| cannot_start(&error))?;
+    Ok(Unheard { service, sessions })
+}
+
+fn cannot_start(error: &StartError) -> Failure {
+    Failure::because("cannot start", error)
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
@@ -67,19 +92,19 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failur
     Ok((listener, bound))
 }
 
-async fn store(store: &Store) -> Result<SqliteStore, Failure> {
+/// Opens the database, and makes it if it is not there.
+pub(crate) async fn store(store: &Store) -> Result<SqliteStore, SqliteError> {
     let path = store.data_dir.join("sessions.db");
     let synchronous = match store.synchronous {
         Synchronous::Full => handstamp_sqlite::Synchronous::Full,
         Synchronous::Normal => handstamp_sqlite::Synchronous::Normal,
     };
     let builder = SqliteStore::builder(&path).synchronous(synchronous);
-    let opened = builder.readers(store.readers).keep_changes(store.keep_changes).open().await;
-    opened.map_err(|error| refused(&store.data_dir, &error))
+    builder.readers(store.readers).keep_changes(store.keep_changes).open().await
 }
 
 /// What to do about a database that cannot be opened.
-fn refused(folder: &Path, error: &SqliteError) -> Failure {
+pub(crate) fn refused(folder: &Path, error: &SqliteError) -> Failure {
     let folder = folder.display();
     match error {
         SqliteError::Locked { .. } => Failure::new(format!(

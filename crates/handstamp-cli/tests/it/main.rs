@@ -5,6 +5,7 @@
 mod completions;
 mod config;
 mod keys;
+mod operate;
 mod serve;
 mod usage;
 mod world;

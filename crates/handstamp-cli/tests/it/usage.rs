@@ -9,7 +9,19 @@ fn run(arguments: &[&str]) -> crate::world::Ran {
 #[test]
 fn help_says_what_there_is_and_what_exit_codes_mean() {
     let help = run(&["--help"]).good();
-    for command in ["serve", "config", "keys", "completions", "man"] {
+    for command in [
+        "serve",
+        "config",
+        "keys",
+        "service-key",
+        "sessions",
+        "subject",
+        "audit",
+        "dashboard",
+        "doctor",
+        "completions",
+        "man",
+    ] {
         assert!(help.contains(&format!("  {command} ")), "{command}: {help}");
     }
     for code in
@@ -22,7 +34,7 @@ fn help_says_what_there_is_and_what_exit_codes_mean() {
 
 #[test]
 fn no_line_of_help_is_wider_than_a_terminal() {
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 14] = [
         &[],
         &["serve"],
         &["config"],
@@ -31,6 +43,12 @@ fn no_line_of_help_is_wider_than_a_terminal() {
         &["keys", "retire"],
         &["completions"],
         &["man"],
+        &["service-key", "create"],
+        &["sessions", "list"],
+        &["sessions", "end"],
+        &["subject", "roles"],
+        &["audit", "tail"],
+        &["doctor"],
     ];
     for command in commands {
         let help = run(&[command, &["--help"]].concat()).good();

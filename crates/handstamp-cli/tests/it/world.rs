@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
 pub(crate) struct World {
@@ -74,6 +74,13 @@ impl Ran {
         self.out
     }
 
+    /// The same, where it also says something on stderr.
+    #[track_caller]
+    pub(crate) fn out(self) -> String {
+        assert_eq!(self.exit, 0, "{}", self.err);
+        self.out
+    }
+
     #[track_caller]
     pub(crate) fn json(self) -> Json {
         serde_json::from_str(&self.good()).unwrap()
@@ -130,9 +137,31 @@ impl World {
 impl Served {
     /// Asks for a path; answers status and body.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
+        self.ask(&format!("GET {path}"), "", "")
+    }
+
+    /// Begins a session by a service key; answers what that answers.
+    #[track_caller]
+    pub(crate) fn begin(&self, key: &str, subject: &str) -> Json {
+        let client = json!({ "ip_address": "203.0.113.7", "user_agent": "curl/8.1" });
+        let body = json!({ "subject": subject, "client": client }).to_string();
+        let headers = format!(
+            "Authorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        let (status, answer) = self.ask("POST /sessions", &headers, &body);
+        assert_eq!(status, 201, "{answer}");
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    fn ask(&self, what: &str, headers: &str, body: &str) -> (u16, String) {
         let host = self.url.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(host).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "{what} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n{body}"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();

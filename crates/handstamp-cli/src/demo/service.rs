@@ -1,0 +1,77 @@
+//! The session service beside the shop: the same sessions, in the same process, with API and
+//! dashboard on a port of its own.
+
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+
+use handstamp_core::SessionManager;
+use handstamp_core::ledger::Ledger;
+use handstamp_core::time::Clock;
+use handstamp_server::settings::{Inputs, Settings, load};
+use handstamp_server::{Foundation, Listeners, LocalListener, Service};
+use tokio::net::TcpListener;
+
+use crate::failure::{Failure, chain};
+
+/// The port of a service, if it is free.
+const USUAL_PORT: u16 = 7070;
+
+/// What the service stands on.
+pub(super) struct Ground<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) keys: &'a Path,
+    pub(super) sessions: SessionManager,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// A service that is ready to serve.
+pub(super) struct Beside {
+    pub(super) service: Arc<Service>,
+    pub(super) listeners: Listeners,
+    /// Signs an operator in to the dashboard, once.
+    pub(super) dashboard: String,
+}
+
+/// Opens it on `port`, or else on the usual one, or else on any that is free.
+pub(super) async fn open(port: Option<u16>, ground: Ground<'_>) -> Result<Beside, Failure> {
+    let tcp = listen(port).await?;
+    let bound = tcp.local_addr().map_err(|e| Failure::because("cannot tell the port", &e))?;
+    let settings = settings(&ground)?;
+    // Another host than the shop's: browsers keep cookies by host and not by port, so an operator
+    // and a customer can be signed in side by side.
+    let public_url = format!("http://localhost:{}", bound.port());
+    let Ground { folder, sessions, ledger, clock, .. } = ground;
+    let foundation = Foundation { sessions, ledger, clock, settings, public_url };
+    let service =
+        Service::open(foundation).await.map_err(|e| Failure::because("cannot start", &e))?;
+    let dashboard = service.dashboard_link().await;
+    let dashboard = dashboard.map_err(|e| Failure::because("cannot start", &e))?;
+    let local = LocalListener::open(folder).map_err(|e| Failure::because("cannot start", &e))?;
+    Ok(Beside { service, listeners: Listeners { tcp, local: Some(local) }, dashboard })
+}
+
+fn settings(ground: &Ground<'_>) -> Result<Settings, Failure> {
+    let inputs = Inputs::new()
+        .flag("store.data_dir", ground.folder.to_string_lossy(), "--data-dir")
+        .flag("keys.file", ground.keys.to_string_lossy(), "--keys");
+    let loaded = load(&inputs).map_err(|error| {
+        Failure::new(format!("the demo's own settings do not fit: {}", chain(&error)))
+    })?;
+    Ok(Settings { config: ground.sessions.config().clone(), ..loaded.settings })
+}
+
+async fn listen(port: Option<u16>) -> Result<TcpListener, Failure> {
+    let bind = async |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+    let bound = match (bind(port.unwrap_or(USUAL_PORT)).await, port) {
+        (Err(error), None) if error.kind() == ErrorKind::AddrInUse => bind(0).await,
+        (bound, _) => bound,
+    };
+    bound.map_err(|error| {
+        let port = port.unwrap_or(USUAL_PORT);
+        let line = format!("cannot listen on 127.0.0.1:{port}; choose another with --service-port");
+        Failure::because(line, &error)
+    })
+}

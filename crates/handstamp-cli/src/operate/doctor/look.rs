@@ -1,0 +1,187 @@
+//! What the doctor looks at, one thing a function.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use handstamp_core::KeyRing;
+use handstamp_protocol::logs::{LogList, LogsQuery};
+use handstamp_protocol::{Time, paths};
+use handstamp_server::settings::{Keys, Loaded};
+
+use super::Health;
+use crate::operate::running::Running;
+use crate::operate::words::point;
+use crate::settings;
+
+/// Less room than this on the disk is bad: 64 MiB.
+const TIGHT: u64 = 64 << 20;
+
+/// Less than this is doubtful: 1 GiB.
+const SMALL: u64 = 1 << 30;
+
+/// How far clocks may be apart before somebody should know: a minute.
+const APART_MILLIS: i64 = 60_000;
+
+/// One thing, and how it was found.
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) what: &'static str,
+    pub(super) health: Health,
+    pub(super) found: String,
+}
+
+impl Finding {
+    fn good(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, health: Health::Good, found: found.into() }
+    }
+
+    pub(super) fn doubtful(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, health: Health::Doubtful, found: found.into() }
+    }
+
+    pub(super) fn bad(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, health: Health::Bad, found: found.into() }
+    }
+}
+
+/// That they can be read at all was found before.
+pub(super) fn settings(loaded: &Loaded) -> Finding {
+    if !loaded.warnings.is_empty() {
+        return Finding::doubtful("settings", loaded.warnings.join("; "));
+    }
+    let set = loaded.effective.iter().filter(|setting| setting.is_set()).count();
+    Finding::good("settings", format!("{set} set, the rest by default"))
+}
+
+/// Whether the ring opens, and lies where a copy of the data does not take it along.
+pub(super) fn key_ring(keys: &Keys, folder: &Path) -> Finding {
+    const WHAT: &str = "key ring";
+    let ring = match settings::key_ring(keys, |path| KeyRing::open(path)) {
+        Ok(ring) => ring,
+        Err(failure) => return Finding::bad(WHAT, failure.text()),
+    };
+    let count = ring.infos().len();
+    let Some(path) = keys.file.as_deref().filter(|_| keys.ring.is_none()) else {
+        return Finding::good(WHAT, format!("keys in it: {count}, from keys.ring"));
+    };
+    let found = format!("keys in it: {count}, at {}", path.display());
+    match is_inside(path, folder) {
+        false => Finding::good(WHAT, found),
+        true => Finding::doubtful(
+            WHAT,
+            format!("{found}, beside the data: who copies that folder has both; move it"),
+        ),
+    }
+}
+
+fn is_inside(path: &Path, folder: &Path) -> bool {
+    match (path.canonicalize(), folder.canonicalize()) {
+        (Ok(path), Ok(folder)) => path.starts_with(folder),
+        _ => false,
+    }
+}
+
+/// Whether it is for its owner only.
+pub(super) fn folder(folder: &Path) -> Finding {
+    let path = folder.display();
+    match mode(folder) {
+        Err(error) => Finding::bad("data", format!("{path}: {error}")),
+        Ok(mode) if mode & 0o077 != 0 => {
+            let found =
+                format!("{path} can be read by others (mode {mode:o}); run: chmod 700 {path}");
+            Finding::bad("data", found)
+        }
+        Ok(_) => Finding::good("data", format!("{path}, for its owner only")),
+    }
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> std::io::Result<u32> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(path.metadata()?.permissions().mode() & 0o777)
+}
+
+#[cfg(not(unix))]
+fn mode(path: &Path) -> std::io::Result<u32> {
+    path.metadata().map(|_| 0o700)
+}
+
+/// Whether there is room to write.
+pub(super) fn disk(folder: &Path) -> Finding {
+    const WHAT: &str = "disk";
+    let room = match room(folder) {
+        Ok(room) => room,
+        Err(error) => return Finding::doubtful(WHAT, error.to_string()),
+    };
+    let found = format!("{} MiB free", room >> 20);
+    match room {
+        ..TIGHT => Finding::bad(WHAT, format!("{found}: make room")),
+        TIGHT..SMALL => Finding::doubtful(WHAT, found),
+        _ => Finding::good(WHAT, found),
+    }
+}
+
+#[cfg(unix)]
+fn room(folder: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn room(_folder: &Path) -> std::io::Result<u64> {
+    Err(std::io::Error::other("not told on this system"))
+}
+
+/// Who holds the store.
+pub(super) fn service(running: &Running) -> Finding {
+    if running.is_elsewhere() {
+        Finding::good("service", "answers at its local socket")
+    } else {
+        Finding::doubtful("service", "none runs; nobody else holds the data")
+    }
+}
+
+/// Whether the database answers: where this process opened it, its schema fits too.
+pub(super) async fn store(running: &Running) -> Finding {
+    match running.text(paths::READYZ).await {
+        Ok(_) => Finding::good("store", "answers"),
+        Err(failure) => Finding::bad("store", failure.text()),
+    }
+}
+
+/// Whether the clock of this machine is behind what was written last: then it was set back, or a
+/// backup of another machine was restored.
+pub(super) async fn clock(running: &Running) -> Finding {
+    const WHAT: &str = "clock";
+    let query = LogsQuery { limit: Some(1), ..LogsQuery::default() };
+    let newest = match running.get::<LogList>(paths::ADMIN_LOGS, &query).await {
+        Ok(list) => list.logs.into_iter().next(),
+        Err(failure) => return Finding::bad(WHAT, failure.text()),
+    };
+    let Some(newest) = newest else { return Finding::good(WHAT, "nothing to compare it with yet") };
+    compare(Time::from(SystemTime::now()), newest.created_at)
+}
+
+fn compare(now: Time, newest: Time) -> Finding {
+    let (here, last) = (point(now), point(newest));
+    if newest.as_millis() - now.as_millis() > APART_MILLIS {
+        return Finding::bad(
+            "clock",
+            format!("shows {here}, but the log goes on to {last}; set it"),
+        );
+    }
+    Finding::good("clock", format!("shows {here}; the newest event is of {last}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_behind_the_log_is_bad() {
+        let at = Time::from_millis;
+        assert_eq!(compare(at(0), at(APART_MILLIS + 1)).health, Health::Bad);
+        assert_eq!(compare(at(0), at(APART_MILLIS)).health, Health::Good);
+        assert_eq!(compare(at(i64::from(u32::MAX)), at(0)).health, Health::Good);
+    }
+}

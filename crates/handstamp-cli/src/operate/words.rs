@@ -1,0 +1,76 @@
+//! Cells of tables.
+
+use std::fmt::Display;
+use std::time::SystemTime;
+
+use handstamp_protocol::Time;
+use handstamp_protocol::sessions::{Location, Session};
+
+/// What stands in a cell that has nothing to say.
+const NOTHING: &str = "-";
+
+pub(super) fn or_nothing(value: Option<impl Display>) -> String {
+    value.map_or_else(|| NOTHING.into(), |value| value.to_string())
+}
+
+/// A list in one cell.
+pub(super) fn list(values: impl IntoIterator<Item: Display>) -> String {
+    let values: Vec<_> = values.into_iter().map(|value| value.to_string()).collect();
+    if values.is_empty() { NOTHING.into() } else { values.join(",") }
+}
+
+/// A point in time, to the second.
+pub(super) fn point(at: Time) -> String {
+    let text = at.to_string();
+    text.split_once('.').map_or_else(|| text.clone(), |(whole, _)| format!("{whole}Z"))
+}
+
+/// Where that is.
+pub(super) fn place(location: Option<&Location>) -> String {
+    let Some(location) = location else { return NOTHING.into() };
+    or_nothing(location.country.as_deref())
+}
+
+/// Whether a session is live, and if not, why.
+pub(super) fn state(session: &Session) -> String {
+    match &session.ended {
+        Some(ended) => ended.reason.to_string(),
+        None if session.suspended => "suspended".into(),
+        None if session.is_active => "live".into(),
+        None => "over".into(),
+    }
+}
+
+/// So many of something.
+pub(super) fn count(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// Reads a point in time, or how long ago it was: `2026-01-31T12:00:00Z`, `2h`, `7d`.
+pub(super) fn moment(text: &str) -> Result<Time, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let ago = humantime::parse_duration(text).ok();
+    let then = ago.and_then(|ago| SystemTime::now().checked_sub(ago));
+    then.map(Time::from).ok_or_else(|| "say 2026-01-31T12:00:00Z, or how long ago: 2h, 7d".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_or_an_age() {
+        let time = "2026-01-31T12:00:00Z";
+        assert_eq!(point(moment(time).unwrap()), time);
+        let (day, hour) = (moment("1d").unwrap(), moment("1h").unwrap());
+        assert!(day < hour);
+        assert!(moment("yesterday").is_err());
+    }
+
+    #[test]
+    fn counts_are_told_in_words() {
+        assert_eq!([count(1, "session"), count(0, "session")], ["1 session", "0 sessions"]);
+    }
+}
