@@ -74,6 +74,16 @@ impl SessionSlot {
         Ok(session.clone())
     }
 
+    /// The session of the cookie, for an answer that sets none: a proxy that asks whether to let a
+    /// request pass throws the answer's cookies away. Nothing is rotated, and the layer adds
+    /// nothing to the answer. It is no activity; the caller may note some.
+    ///
+    /// # Errors
+    /// As [`SessionManager::look`](handstamp_core::SessionManager::look).
+    pub async fn look(&self) -> Result<Session, SessionError> {
+        self.0.options.manager.look(self.0.presented_cookie()).await
+    }
+
     /// The session if the near cache can judge it at once.
     pub(crate) fn load_cached(&self) -> Option<Session> {
         let session = self.open();
@@ -114,13 +124,17 @@ impl<S: Send + Sync> axum_core::extract::FromRequestParts<S> for SessionSlot {
 }
 
 impl Inner {
+    fn presented_cookie(&self) -> CookieValue<'_> {
+        match &self.cookie {
+            Held::None => CookieValue::None,
+            Held::One(text) => CookieValue::One(text.as_bytes()),
+            Held::Several => CookieValue::Several,
+        }
+    }
+
     fn presented(&self) -> Presented<'_> {
         Presented {
-            cookie: match &self.cookie {
-                Held::None => CookieValue::None,
-                Held::One(text) => CookieValue::One(text.as_bytes()),
-                Held::Several => CookieValue::Several,
-            },
+            cookie: self.presented_cookie(),
             pre_session: match &self.pre_session {
                 Held::One(text) => Some(text.as_str()),
                 Held::None | Held::Several => None,

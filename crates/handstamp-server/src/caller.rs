@@ -168,7 +168,7 @@ impl FromRequestParts<Arc<Service>> for Holder {
     }
 }
 
-async fn by_access_token(token: &str, service: &Service) -> Result<Holder, Problem> {
+pub(crate) async fn by_access_token(token: &str, service: &Service) -> Result<Holder, Problem> {
     let claims = service.access.check(token)?;
     let claim = access::claim(&claims).ok_or_else(|| refused(SessionError::Invalid))?;
     let session = match service.sessions.try_access(&claim, Client::default()) {

@@ -25,6 +25,16 @@ pub(crate) struct Place {
     index: usize,
 }
 
+impl Place {
+    /// Whether somebody who was told of `last` was told of this: it is of the same chain and not
+    /// later.
+    pub(crate) const fn is_told_by(&self, last: Self) -> bool {
+        let is_before = self.batch < last.batch;
+        let is_within = self.batch == last.batch && self.index <= last.index;
+        self.writer == last.writer && (is_before || is_within)
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.writer, self.batch, self.index)

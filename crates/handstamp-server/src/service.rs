@@ -8,6 +8,7 @@ use axum::extract::{ConnectInfo, DefaultBodyLimit};
 use axum::middleware::from_fn_with_state;
 use handstamp_axum::SessionLayer;
 use handstamp_axum::problem::Problem;
+use handstamp_axum::site::SiteCheck;
 use handstamp_core::SessionManager;
 use handstamp_core::ledger::Ledger;
 use handstamp_core::record::Client;
@@ -29,6 +30,7 @@ use crate::idempotency::Idempotency;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::risk::Risk;
+use crate::routes::PassedOn;
 use crate::service_keys::ServiceKeys;
 use crate::settings::Settings;
 use crate::undo::Undo;
@@ -71,6 +73,8 @@ pub struct Service {
     pub(crate) webhooks: Webhooks,
     pub(crate) hub: Hub,
     pub(crate) feed: Feed,
+    pub(crate) passed_on: PassedOn,
+    pub(crate) site: SiteCheck,
     pub(crate) metrics: Metrics,
     pub(crate) links: Links,
     proxies: TrustedProxies,
@@ -109,6 +113,8 @@ impl Service {
             undo: Undo::new(Arc::clone(&ledger), Arc::clone(&clock)),
             webhooks,
             hub: Hub::new(),
+            passed_on: PassedOn::new(),
+            site: site_check(&sessions),
             feed: Feed::new(&sessions, settings.tokens.lifetime)?,
             links: Links::new(Arc::clone(&ledger), Arc::clone(&clock)),
             metrics: Metrics::new(),
@@ -183,6 +189,12 @@ impl Service {
     pub(crate) fn proxies(&self) -> &TrustedProxies {
         &self.proxies
     }
+}
+
+/// The cross-site check of requests that a proxy asks about: the same as the session layer's.
+fn site_check(sessions: &SessionManager) -> SiteCheck {
+    let config = sessions.config();
+    SiteCheck::new(config.trusted_origins()).https_only(config.cookie().secure)
 }
 
 /// Whoever is at the other end of the connection; the local socket is this machine.

@@ -25,14 +25,20 @@ pub(crate) enum Judged {
 }
 
 impl Engine {
-    /// The session of `token`, if the cache alone can say yes: a lookup and a comparison.
+    /// The session of `token`, if the cache alone can say yes and nothing is to be rotated: a lookup
+    /// and a comparison.
     pub(crate) fn known_good(&self, token: &Token) -> Option<Arc<Cached>> {
-        let (cached, now) = (self.cache.get(&token.session())?, self.now());
+        let now = self.now();
+        self.known_live(token, now).filter(|cached| !self.is_rotation_due(cached, now))
+    }
+
+    /// The same for somebody who rotates nothing.
+    fn known_live(&self, token: &Token, now: Timestamp) -> Option<Arc<Cached>> {
+        let cached = self.cache.get(&token.session())?;
         let is_good = cached.is_current(token)
             && self.keys.is_usable(token.key_id())
             && cached.record.lineage.is_seen
-            && self.standing_at(&cached, now) == Standing::Live
-            && !self.is_rotation_due(&cached, now);
+            && self.standing_at(&cached, now) == Standing::Live;
         is_good.then_some(cached)
     }
 
@@ -45,26 +51,48 @@ impl Engine {
         if let Some(session) = self.known_good(token) {
             return Ok(Judged::Good { session, must_send: false });
         }
+        match self.proven_cookie(token).await? {
+            Ok(session) => self.weigh(token, session).await,
+            Err(why) => Ok(Judged::refused(why)),
+        }
+    }
+
+    /// Judges a cookie for somebody who cannot hand the holder another: nothing is rotated, and what
+    /// [`Judged::Good`] says of sending is of no use.
+    pub(crate) async fn look(self: &Arc<Self>, token: &Token) -> Result<Judged, SessionError> {
+        let now = self.now();
+        if let Some(session) = self.known_live(token, now) {
+            return Ok(Judged::Good { session, must_send: false });
+        }
+        match self.proven_cookie(token).await? {
+            Ok(session) => self.verdict(token, session, now).await,
+            Err(why) => Ok(Judged::refused(why)),
+        }
+    }
+
+    /// The session whose cookie `token` was at some time.
+    async fn proven_cookie(
+        &self,
+        token: &Token,
+    ) -> Result<Result<Arc<Cached>, Refused>, SessionError> {
         if !token.is_checked(&self.keys) {
             tracing::debug!("a forged or mistyped session cookie was refused");
-            return Ok(Judged::refused(Refused::Invalid));
+            return Ok(Err(Refused::Invalid));
         }
         let session = match self.fetch(token.session()).await {
             Ok(Some(session)) => session,
             Ok(None) => {
                 tracing::info!(session = %token.session(), "a cookie of no known session came");
-                return Ok(Judged::refused(Refused::NotFound));
+                return Ok(Err(Refused::NotFound));
             }
             // Reported where it was read. The holder may sign in anew.
-            Err(SessionError::Corrupt(_)) => return Ok(Judged::refused(Refused::Corrupt)),
+            Err(SessionError::Corrupt(_)) => return Ok(Err(Refused::Corrupt)),
             Err(fault) => return Err(fault),
         };
         let salt = &session.record.lineage.salt;
         let is_cookie = session.record.transport == Transport::Cookie;
-        if !is_cookie || !token.is_proven(&self.keys, salt) {
-            return Ok(Judged::refused(Refused::Invalid));
-        }
-        self.weigh(token, session).await
+        let is_good = is_cookie && token.is_proven(&self.keys, salt);
+        Ok(if is_good { Ok(session) } else { Err(Refused::Invalid) })
     }
 
     /// Judges a cookie whose proof is valid.

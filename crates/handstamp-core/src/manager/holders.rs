@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::{Begun, SessionManager};
+use crate::engine::Judged;
 use crate::error::SessionError;
 use crate::id::{SessionId, Subject};
 use crate::policy::{Standing, first_to_expire};
 use crate::random::random;
 use crate::record::{Client, EndReason, Ended};
-use crate::session::Session;
+use crate::session::{CookieValue, Session};
 use crate::sign_in::SignIn;
 use crate::time::Timestamp;
+use crate::token::Token;
 use crate::{cache::Cached, encoding};
 
 /// What is the matter with a session.
@@ -91,6 +93,29 @@ impl SessionManager {
     pub async fn peek(&self, token: &str) -> Result<Session, SessionError> {
         let cached = self.engine.peek(token).await?;
         Ok(Session::of_access(Arc::clone(&self.engine), cached, Client::default()))
+    }
+
+    /// The live session of a cookie, for somebody who cannot hand its holder another: a proxy that
+    /// asks whether to let a request pass. Judged as [`resolve`](Session::resolve) does, but that
+    /// nothing is rotated and nothing is to be sent. It is no activity; the caller may note some.
+    ///
+    /// # Errors
+    /// [`SessionError::Invalid`] for what is no good cookie, or for two of them;
+    /// [`SessionError::NotFound`] for none, or for one of no session; [`SessionError::Ended`],
+    /// [`SessionError::Expired`], [`SessionError::Suspended`]; [`SessionError::Unavailable`].
+    pub async fn look(&self, cookie: CookieValue<'_>) -> Result<Session, SessionError> {
+        let token = match cookie {
+            CookieValue::None => return Err(SessionError::NotFound),
+            CookieValue::Several => return Err(SessionError::Invalid),
+            CookieValue::One(value) => Token::from_cookie(value).ok_or(SessionError::Invalid)?,
+        };
+        self.engine.ensure_maintenance();
+        match self.engine.look(&token).await? {
+            Judged::Good { session, .. } => {
+                Ok(Session::of_access(Arc::clone(&self.engine), session, Client::default()))
+            }
+            Judged::Refused { why, .. } => Err(why.into()),
+        }
     }
 
     /// Notes that somebody checked a fresh factor of the session's user, by these methods

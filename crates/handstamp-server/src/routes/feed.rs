@@ -49,12 +49,13 @@ pub(crate) async fn revocations(
         beat_at: None,
         stopping: Box::pin(service.stopping()),
         progress,
-        service,
+        service: Arc::clone(&service),
     };
-    Ok(sse::answer(stream::unfold(follower, async |mut follower| {
+    let texts = stream::unfold(follower, async |mut follower| {
         let text = follower.next().await?;
         Some((text, follower))
-    })))
+    });
+    Ok(sse::answer(&service, texts))
 }
 
 fn gone() -> Problem {

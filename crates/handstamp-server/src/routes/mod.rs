@@ -1,16 +1,20 @@
 //! Every call of the service, in one table: the router and the OpenAPI document are made of it.
 
 pub(crate) mod admin;
+mod events;
 mod feed;
+mod forward;
 mod local;
 pub(crate) mod route;
 mod sessions;
 mod well_known;
 
+pub(crate) use forward::PassedOn;
 use handstamp_protocol::paths;
 use handstamp_protocol::{
     admin as operators, analytics, csrf, failures, feed as wire_feed, introspect, logs, page,
-    policy, refresh, sessions as wire, status, step_up, subjects, tokens, webhooks as hooks, why,
+    policy, refresh, sessions as wire, status, step_up, subjects, tokens, verify,
+    webhooks as hooks, why,
 };
 pub(crate) use local::local;
 use route::{Route, Who, route};
@@ -128,6 +132,17 @@ fn follow() -> Vec<Route> {
             .query::<wire_feed::FeedQuery>()
             .answers_as(200, crate::sse::MEDIA)
             .problems(&[410]),
+        route!(GET paths::EVENTS, events::events, "Follow what happens to my sessions")
+            .by(Who::Holder)
+            .answers_as(200, crate::sse::MEDIA),
+        route!(GET paths::ADMIN_EVENTS, events::admin_events, "Follow what happens")
+            .by(Who::Operator)
+            .answers_as(200, crate::sse::MEDIA),
+        route!(ANY paths::VERIFY, forward::verify, "May this request pass? For proxies, by any method")
+            .by(Who::Holder)
+            .query::<verify::VerifyQuery>()
+            .answers_as(200, "text/plain")
+            .answers_as(302, "text/plain"),
         route!(GET paths::FEED_SNAPSHOT, feed::snapshot, "Get all that verifiers must know")
             .by(Who::Service(Scope::Feed))
             .answers::<wire_feed::Snapshot>(200),

@@ -63,8 +63,18 @@ pub(crate) struct Route {
     handler: MethodRouter<Arc<Service>>,
 }
 
-/// Makes a [`Route`] of a handler: `route!(POST "/sessions" begin, "Begin a session")`.
+/// Makes a [`Route`] of a handler: `route!(POST "/sessions" begin, "Begin a session")`. `ANY` takes
+/// every method and is documented as GET.
 macro_rules! route {
+    (ANY $path:expr, $handler:expr, $summary:literal) => {
+        $crate::routes::route::Route::new(
+            http::Method::GET,
+            $path,
+            stringify!($handler),
+            $summary,
+            |_| axum::routing::any($handler),
+        )
+    };
     ($method:ident $path:expr, $handler:expr, $summary:literal) => {
         $crate::routes::route::Route::new(
             http::Method::$method,

@@ -1,0 +1,50 @@
+//! The cross-site check of the original request, which the proxy's own request does not show.
+
+use handstamp_axum::SessionRejection;
+use handstamp_axum::problem::Problem;
+use handstamp_axum::site::Verdict;
+use http::header::{HOST, UPGRADE};
+use http::request::Parts;
+use http::{HeaderValue, Method};
+
+use crate::client::Original;
+use crate::service::{Service, peer};
+
+/// Refuses a request that may change something and is not shown to be made by a page of the same
+/// site. From a trusted proxy that does not tell the method, every request is one.
+///
+/// # Security
+/// The cookie would be added to another site's request as well. Method and host of the original
+/// count only from trusted proxies; from anybody else the request is judged as it is, which the
+/// session layer has done.
+pub(super) fn check(
+    service: &Service,
+    parts: &mut Parts,
+    original: &Original,
+) -> Result<(), Problem> {
+    if !service.proxies().contains(peer(parts)) {
+        return Ok(());
+    }
+    parts.method = original.method.clone().unwrap_or(Method::POST);
+    if is_safe(&parts.method) && !parts.headers.contains_key(UPGRADE) {
+        return Ok(());
+    }
+    let host = original.host.as_ref().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+    if let Some(host) = host {
+        parts.headers.insert(HOST, host);
+        // Of the proxy's own request; it would go before the header.
+        parts.uri = http::Uri::default();
+    }
+    match service.site.judge(parts) {
+        Verdict::Refused(why) => {
+            let method = &parts.method;
+            tracing::warn!(event = "malicious_csrf", %method, "cross-site check: {why}");
+            Err(SessionRejection::CrossSite(why).problem())
+        }
+        _ => Ok(()),
+    }
+}
+
+const fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
