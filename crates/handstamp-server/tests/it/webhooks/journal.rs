@@ -3,7 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
-use handstamp_core::ledger::{Entry, EntryPage, Ledger, MemoryLedger, Put, Written};
+use handstamp_core::Subject;
+use handstamp_core::ledger::{
+    Bucket, Entry, EntryPage, Ledger, MemoryLedger, Put, Report, Series, Written,
+};
 use handstamp_core::store::{BoxFuture, Page, StoreError};
 use handstamp_core::time::Timestamp;
 
@@ -97,5 +100,27 @@ impl Ledger for Journal {
                 None => Err(StoreError::unavailable("cut off")),
             }
         })
+    }
+
+    fn roll_up(&self, limit: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
+        self.ledger.roll_up(limit)
+    }
+
+    fn report(
+        &self,
+        report: Report,
+        from: Timestamp,
+        to: Timestamp,
+        bucket: Bucket,
+    ) -> BoxFuture<'_, Result<Series, StoreError>> {
+        self.ledger.report(report, from, to, bucket)
+    }
+
+    fn forget<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<(), StoreError>> {
+        self.ledger.forget(subject)
+    }
+
+    fn trim(&self, before: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
+        self.ledger.trim(before)
     }
 }
