@@ -218,6 +218,10 @@ fn watch() -> Vec<Route> {
         route!(GET paths::ADMIN_LOGS_VERIFY, admin::verify_logs, "Check the chain of the audit log")
             .by(Who::Operator)
             .answers::<logs::LogsVerified>(200),
+        route!(GET paths::ADMIN_ANALYTICS, admin::analytics, "Figures over time")
+            .by(Who::Operator)
+            .query::<analytics::AnalyticsQuery>()
+            .answers::<analytics::Analytics>(200),
     ]
 }
 

@@ -230,3 +230,38 @@ async fn b12_webhooks_are_added_tried_and_removed_and_their_secret_is_told_once(
     let body = json!({ "url": "http://169.254.169.254/latest" });
     assert_eq!(post(&inside, "/admin/webhooks", body).await.problem(), (422, "BAD_REQUEST"));
 }
+
+#[tokio::test]
+async fn f09_figures_count_sign_ins_failures_devices_and_how_long_sessions_lasted() {
+    let world = World::new().await;
+    let ada = world
+        .begin_with(json!({ "subject": "ada", "client": { "device_info": "The till" } }))
+        .await;
+    world.begin("bob").await;
+    let failed = json!({ "subject": "ada", "reason": "bad_password", "client": {} });
+    send(world.post("/sessions/failures").bearer_auth(&world.key).json(&failed)).await;
+    world.advance(120);
+    send(world.post("/sessions/logout").bearer_auth(ada.access_token.expose())).await;
+    let of = async |series: &str| {
+        let answer = get(&world, &format!("/admin/analytics/{series}?bucket=hour")).await;
+        assert_eq!(answer.status, 200, "{series}: {:?}", answer.json);
+        answer.json["points"].as_array().unwrap().clone()
+    };
+    let total = |points: &[Value], field: &str| -> u64 {
+        points.iter().filter_map(|point| point[field].as_u64()).sum()
+    };
+    let logins = of("logins").await;
+    assert_eq!((total(&logins, "count"), total(&logins, "failed")), (2, 1));
+    let failures = of("failures").await;
+    let named = failures.iter().find(|point| point["name"] == "bad_password").unwrap();
+    assert_eq!(named["count"], 1);
+    assert!(of("devices").await.iter().any(|point| point["name"] == "The till"));
+    let lasted = of("durations").await;
+    assert!(lasted.iter().any(|point| point["mean_seconds"] == 120), "{lasted:?}");
+    for series in ["active", "ips", "countries"] {
+        of(series).await;
+    }
+    assert_eq!(get(&world, "/admin/analytics/dreams").await.status, 404);
+    let wrong = "/admin/analytics/logins?from=2027-01-02T00:00:00Z&to=2027-01-01T00:00:00Z";
+    assert_eq!(get(&world, wrong).await.problem(), (422, "BAD_REQUEST"));
+}

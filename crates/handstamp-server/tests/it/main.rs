@@ -13,6 +13,7 @@ mod ends;
 mod events;
 mod feed;
 mod forward;
+mod fuzzed;
 mod mine;
 mod refresh;
 mod services;

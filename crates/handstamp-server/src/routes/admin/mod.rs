@@ -1,5 +1,6 @@
 //! The calls under `/admin`.
 
+mod analytics;
 pub(crate) mod bulk;
 pub(crate) mod filter;
 mod logs;
@@ -8,6 +9,7 @@ mod sessions;
 mod subjects;
 mod webhooks;
 
+pub(crate) use analytics::analytics;
 pub(crate) use bulk::{end, undo};
 pub(crate) use logs::{logs, verify_logs};
 pub(crate) use policy::dry_run;
