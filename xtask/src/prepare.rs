@@ -45,6 +45,30 @@ pub(crate) fn all_tests() -> Result<PathBuf, String> {
     shell::find(&chromium).ok_or_else(|| format!("there is no {}", chromium.display()))
 }
 
+/// The API fuzzer, from PyPI, at the version that the tests were written with.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// Makes sure that the API fuzzer is there, in a Python environment of its own below `target/`;
+/// answers where its program is.
+///
+/// # Errors
+/// There is no Python, or the package cannot be installed. The text holds the command to run.
+pub(crate) fn fuzzer() -> Result<PathBuf, String> {
+    programs(&[("python3", "python3-venv")])?;
+    let folder = shell::root().join("target/schemathesis");
+    let (program, stamp) = (folder.join("bin/schemathesis"), folder.join("installed"));
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == SCHEMATHESIS) {
+        return Ok(program);
+    }
+    shell::run(shell::command("python3").args(["-m", "venv"]).arg(&folder))?;
+    let pip = folder.join("bin/pip");
+    shell::run(Command::new(&pip).args(["install", "--quiet", SCHEMATHESIS])).map_err(|why| {
+        format!("{why}; the command by hand is\n\n    {} install {SCHEMATHESIS}\n", pip.display())
+    })?;
+    fs::write(&stamp, SCHEMATHESIS).map_err(|error| format!("{}: {error}", stamp.display()))?;
+    Ok(program)
+}
+
 /// Makes sure that programs are there, each given with Debian's package.
 ///
 /// # Errors

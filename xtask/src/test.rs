@@ -22,9 +22,10 @@ pub(crate) struct Options {
 
 pub(crate) fn run(options: &Options) -> Answer {
     let chromium = prepare::all_tests()?;
+    let fuzzer = prepare::fuzzer()?;
     let binary = build()?;
     let mut rows =
-        vec![("Rust", rust(options)?), ("browser", browser(options, &chromium, &binary)?)];
+        vec![("Rust", rust(options, &fuzzer)?), ("browser", browser(options, &chromium, &binary)?)];
     if options.long {
         rows.push(("beside SQLx", shell::step("beside SQLx", beside::run)));
     }
@@ -64,9 +65,9 @@ fn handstamp_binary(message: &str) -> Option<PathBuf> {
     is_it.then(|| message["executable"].as_str().map(PathBuf::from))?
 }
 
-fn rust(options: &Options) -> Answer {
+fn rust(options: &Options, fuzzer: &Path) -> Answer {
     let mut command = cargo_test();
-    command.arg("--").args(&options.filter);
+    command.env("SCHEMATHESIS", fuzzer).arg("--").args(&options.filter);
     counted(&mut command, options, Tally::see_libtest)
 }
 

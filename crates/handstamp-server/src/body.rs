@@ -86,6 +86,10 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     strict::check(body).map_err(|wrong| field_problem(&wrong.path, &wrong.what))?;
+    // A list of values in the order of the fields would be taken too.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(field_problem("", "not a JSON object"));
+    }
     serde_json::from_slice(body).map_err(|error| {
         let (field, message) = told(&error.to_string());
         field_problem(&field, &message)
@@ -187,6 +191,7 @@ mod tests {
             r#"{"name":"x","extra":1}"#,
             r#"{"name":"x","name":"y"}"#,
             r#"{"name":7}"#,
+            r#"["x"]"#,
             r#"{"name":"x"} trailing"#,
             "",
             "nonsense",
