@@ -49,7 +49,7 @@ pub(crate) enum Command {
     #[cfg(feature = "serve")]
     #[command(subcommand)]
     Sessions(crate::operate::sessions::Command),
-    /// Look at the owner of sessions: roles, disable, enable, erase
+    /// Show the owner of sessions, name its roles, disable it, enable it, erase it
     #[cfg(feature = "serve")]
     #[command(subcommand)]
     Subject(crate::operate::subject::Command),
@@ -63,7 +63,7 @@ pub(crate) enum Command {
     /// Look at everything that the service stands on, and say what is wrong
     #[cfg(feature = "serve")]
     Doctor(crate::operate::doctor::Options),
-    /// Open the demo: a small shop on this machine, to try sessions in a browser
+    /// Open the demo: a small shop on this machine, and the service with its dashboard beside it
     #[cfg(feature = "demo")]
     Demo(crate::demo::Options),
     /// Print the completions of a shell

@@ -49,7 +49,7 @@ struct Filters {
     #[arg(long, value_name = "ADDRESS")]
     ip: Option<IpAddr>,
 
-    /// Since: a time, or how long ago
+    /// Since: a time like 2026-01-31T12:00:00Z, or how long ago, like 2h or 7d
     #[arg(long, value_name = "TIME", value_parser = moment)]
     after: Option<Time>,
 

@@ -69,7 +69,7 @@ struct Filters {
     #[arg(long)]
     role: Option<String>,
 
-    /// Begun since: a time, or how long ago
+    /// Begun since: a time like 2026-01-31T12:00:00Z, or how long ago, like 2h or 7d
     #[arg(long, value_name = "TIME", value_parser = moment)]
     created_after: Option<Time>,
 

@@ -4,6 +4,8 @@
 
 mod completions;
 mod config;
+#[cfg(feature = "demo")]
+mod demo;
 mod keys;
 mod operate;
 mod serve;

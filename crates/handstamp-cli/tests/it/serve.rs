@@ -16,6 +16,7 @@ fn b17_one_program_serves_with_no_settings_and_nothing_to_install() {
     let ran = served.stop();
     assert_eq!(ran.exit, 0, "{}", ran.err);
     assert!(ran.out.contains(ring.to_str().unwrap()), "{}", ran.out);
+    assert!(ran.out.contains("/admin/ui/sign-in#"), "a link to the dashboard: {}", ran.out);
     assert!(!world.path("handstamp-data/handstamp.sock").exists(), "the socket is gone");
 }
 

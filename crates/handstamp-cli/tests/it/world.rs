@@ -118,8 +118,12 @@ pub(crate) struct Served {
 impl World {
     /// Starts `handstamp serve` on a port of its own; it is ready when this answers.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Served {
-        let mut command =
-            self.command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        self.start(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat())
+    }
+
+    /// Starts what serves until it is stopped, and says its address at the end of its first line.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Served {
+        let mut command = self.command(arguments);
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(process.stdout.take().unwrap());
         let mut err = BufReader::new(process.stderr.take().unwrap());
@@ -137,7 +141,7 @@ impl World {
 impl Served {
     /// Asks for a path; answers status and body.
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
-        self.ask(&format!("GET {path}"), "", "")
+        get(&self.url, path)
     }
 
     /// Begins a session by a service key; answers what that answers.
@@ -149,36 +153,19 @@ impl Served {
             "Authorization: Bearer {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
             body.len()
         );
-        let (status, answer) = self.ask("POST /sessions", &headers, &body);
+        let (status, answer) = ask(&self.url, "POST /sessions", &headers, &body);
         assert_eq!(status, 201, "{answer}");
         serde_json::from_str(&answer).unwrap()
     }
 
-    fn ask(&self, what: &str, headers: &str, body: &str) -> (u16, String) {
-        let host = self.url.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(host).unwrap();
-        write!(
-            stream,
-            "{what} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n{body}"
-        )
-        .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        (status, body.to_owned())
+    /// The next line of its output that holds this text.
+    pub(crate) fn line(&mut self, text: &str) -> String {
+        next_line(&mut self.out, text)
     }
 
     /// The next line of the log that holds this text.
     pub(crate) fn log_line(&mut self, text: &str) -> String {
-        let mut line = String::new();
-        while self.err.read_line(&mut line).unwrap() > 0 {
-            if line.contains(text) {
-                return line;
-            }
-            line.clear();
-        }
-        panic!("the log ended without {text:?}");
+        next_line(&mut self.err, text)
     }
 
     /// Asks it to stop by a signal; answers its exit code and the rest of its output.
@@ -198,4 +185,32 @@ impl Drop for Served {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn next_line(from: &mut impl BufRead, text: &str) -> String {
+    let mut line = String::new();
+    while from.read_line(&mut line).unwrap() > 0 {
+        if line.contains(text) {
+            return line;
+        }
+        line.clear();
+    }
+    panic!("it ended without {text:?}");
+}
+
+/// Asks for a path; answers status and body.
+pub(crate) fn get(url: &str, path: &str) -> (u16, String) {
+    ask(url, &format!("GET {path}"), "", "")
+}
+
+fn ask(url: &str, what: &str, headers: &str, body: &str) -> (u16, String) {
+    let host = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "{what} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n{body}")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, body.to_owned())
 }
