@@ -74,10 +74,12 @@ async fn present(
         // Whatever else stands there is for the application, and says nothing of a session.
         Ok(Authority::ServiceKey(_)) | Err(_) => Err(refused(SessionError::Invalid)),
         Ok(Authority::None) => {
-            cross_site::check(service, parts, original)?;
             let slot = parts.extensions.get::<SessionSlot>();
             let slot = slot.ok_or_else(|| refused(SessionError::NotFound))?;
-            slot.look().await.map_err(refused)
+            let session = slot.look().await.map_err(refused)?;
+            // Later than elsewhere: whoever has no good cookie is to sign in, wherever they are from.
+            cross_site::check(service, parts, original)?;
+            Ok(session)
         }
     }
 }

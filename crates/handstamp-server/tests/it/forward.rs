@@ -19,7 +19,12 @@ async fn behind_a_proxy() -> World {
     World::with(&[("server.trusted_proxies", "127.0.0.1")]).await
 }
 
+/// What a page of the same site asks, through whatever proxy.
 fn by_cookie(world: &World, query: &str, cookie: &str) -> RequestBuilder {
+    bare(world, query, cookie).header("sec-fetch-site", "same-origin")
+}
+
+fn bare(world: &World, query: &str, cookie: &str) -> RequestBuilder {
     world.get(&format!("/sessions/verify{query}")).header("cookie", cookie)
 }
 
@@ -175,7 +180,7 @@ async fn b13_s52_an_unsafe_request_of_another_site_does_not_pass() {
     let world = behind_a_proxy().await;
     let cookie = world.begin_cookie("ada").await;
     let ask = async |lines: &[(&str, &str)]| {
-        let request = by_cookie(&world, "", &cookie).header("x-forwarded-host", "shop.example");
+        let request = bare(&world, "", &cookie).header("x-forwarded-host", "shop.example");
         send(lines.iter().fold(request, |request, (name, value)| request.header(*name, *value)))
             .await
     };
@@ -198,6 +203,19 @@ async fn b13_s52_an_unsafe_request_of_another_site_does_not_pass() {
     let bearer = world.get("/sessions/verify").bearer_auth(begun.access_token.expose());
     let bearer = bearer.header("x-forwarded-method", "POST").header("sec-fetch-site", "cross-site");
     assert_eq!(send(bearer).await.status, 200, "no browser adds an access token by itself");
+}
+
+#[tokio::test]
+async fn b13_s52_a_method_that_no_trusted_proxy_tells_is_taken_for_the_worst() {
+    let world = World::new().await;
+    let cookie = world.begin_cookie("ada").await;
+    for (site, expected) in [("same-origin", 200), ("cross-site", 403)] {
+        let request = bare(&world, "", &cookie).header("sec-fetch-site", site);
+        assert_eq!(send(get(request)).await.status, expected, "anybody can say GET");
+    }
+    assert_eq!(send(bare(&world, "", &cookie)).await.problem(), (403, "CSRF_INVALID"));
+    let nobody = bare(&world, "", "a=b").header("sec-fetch-site", "cross-site");
+    assert_eq!(send(nobody).await.status, 401, "whoever has no cookie is to sign in");
 }
 
 #[tokio::test]

@@ -65,9 +65,19 @@ impl Stream {
         }
     }
 
-    /// The next event, by its name and the session that it is about.
-    pub(crate) async fn heard(&mut self) -> (String, String) {
-        let event = self.next().await.expect("the stream goes on");
-        (event.name, event.data["session_id"].as_str().unwrap_or_default().to_owned())
+    /// The next event of this name and about this session. What came about just before the stream
+    /// was opened may be told before it.
+    pub(crate) async fn hears(&mut self, name: &str, session: &str) -> Event {
+        loop {
+            let event = self.next().await.expect("the stream goes on");
+            if event.name == name && event.data["session_id"] == session {
+                return event;
+            }
+        }
+    }
+
+    /// Reads on to the end of the stream.
+    pub(crate) async fn is_over(mut self) {
+        while self.next().await.is_some() {}
     }
 }

@@ -8,23 +8,20 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 
 use crate::client::Original;
-use crate::service::{Service, peer};
+use crate::service::Service;
 
 /// Refuses a request that may change something and is not shown to be made by a page of the same
-/// site. From a trusted proxy that does not tell the method, every request is one.
+/// site. Where no trusted proxy tells the method, every request is one.
 ///
 /// # Security
-/// The cookie would be added to another site's request as well. Method and host of the original
-/// count only from trusted proxies; from anybody else the request is judged as it is, which the
-/// session layer has done.
+/// The cookie would be added to another site's request as well. A proxy asks by GET whatever it was
+/// asked by, so what it does not tell is taken for the worst; nor is a proxy believed that is not in
+/// `server.trusted_proxies`, for anybody can say GET.
 pub(super) fn check(
     service: &Service,
     parts: &mut Parts,
     original: &Original,
 ) -> Result<(), Problem> {
-    if !service.proxies().contains(peer(parts)) {
-        return Ok(());
-    }
     parts.method = original.method.clone().unwrap_or(Method::POST);
     if is_safe(&parts.method) && !parts.headers.contains_key(UPGRADE) {
         return Ok(());
@@ -37,8 +34,12 @@ pub(super) fn check(
     }
     match service.site.judge(parts) {
         Verdict::Refused(why) => {
-            let method = &parts.method;
-            tracing::warn!(event = "malicious_csrf", %method, "cross-site check: {why}");
+            let told =
+                original.method.as_ref().map_or("no method, or is not trusted", Method::as_str);
+            tracing::warn!(
+                event = "malicious_csrf",
+                "forward-auth: cross-site check: {why}; the proxy tells {told}"
+            );
             Err(SessionRejection::CrossSite(why).problem())
         }
         _ => Ok(()),
