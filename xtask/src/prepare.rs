@@ -27,8 +27,12 @@ enum Installer {
 /// read its traces.
 const STRACE: &str = "strace";
 
-/// Makes sure that strace, Chromium, Node.js and the packages of `e2e/` are there; answers where
-/// Chromium is.
+/// The proxies that the tests of forward-auth run, and Debian's packages. nginx lies where only
+/// root looks.
+const PROXIES: [(&str, &str); 2] = [("/usr/sbin/nginx", "nginx"), ("caddy", "caddy")];
+
+/// Makes sure that strace, nginx, Caddy, Chromium, Node.js and the packages of `e2e/` are there;
+/// answers where Chromium is.
 ///
 /// # Errors
 /// Something is missing and may not be installed by us, or its installation failed. The text holds
@@ -36,6 +40,7 @@ const STRACE: &str = "strace";
 pub(crate) fn all_tests() -> Result<PathBuf, String> {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
     let mut programs = vec![(STRACE, STRACE), ("node", "nodejs"), ("npm", "npm")];
+    programs.extend(PROXIES);
     if named.is_none() {
         programs.push((CHROMIUM, CHROMIUM));
     }

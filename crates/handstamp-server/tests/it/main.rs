@@ -15,6 +15,7 @@ mod feed;
 mod forward;
 mod fuzzed;
 mod mine;
+mod proxies;
 mod refresh;
 mod services;
 mod streams;
