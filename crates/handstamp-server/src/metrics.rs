@@ -1,7 +1,6 @@
 //! What the service counts, in the text format of Prometheus.
 
 use std::fmt::Write;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use handstamp_core::SessionManager;
@@ -71,8 +70,6 @@ pub(crate) struct Metrics {
     dropped: Gauge,
     /// Event streams that are open.
     pub(crate) streams: Gauge,
-    /// The newest event that the hub has handed out, behind the store's by so many seconds.
-    pub(crate) feed_lag: Gauge<f64, AtomicU64>,
 }
 
 impl Metrics {
@@ -84,7 +81,6 @@ impl Metrics {
         let events = Family::default();
         let (cached, cache_bytes, dropped, streams) =
             (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
-        let feed_lag = Gauge::<f64, AtomicU64>::default();
         registry.register("requests", "Requests answered", requests.clone());
         registry.register_with_unit(
             "request_duration",
@@ -106,23 +102,7 @@ impl Metrics {
             dropped.clone(),
         );
         registry.register("open_streams", "Event streams that are open", streams.clone());
-        registry.register_with_unit(
-            "feed_lag",
-            "From the commit of the newest event to its handing out",
-            Unit::Seconds,
-            feed_lag.clone(),
-        );
-        Self {
-            registry,
-            requests,
-            seconds,
-            events,
-            cached,
-            cache_bytes,
-            dropped,
-            streams,
-            feed_lag,
-        }
+        Self { registry, requests, seconds, events, cached, cache_bytes, dropped, streams }
     }
 
     /// Counts a request that was answered. `route` is the pattern, never the path: a path holds

@@ -39,21 +39,16 @@ const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
 /// A year, as ASVS 3.4.1 asks for; sent only where the service is reached over https.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
-/// The id of a request, in its extensions: what joins an answer to the log.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(pub(crate) Arc<str>);
-
 /// Runs the request.
 pub(crate) async fn pass(
     State(service): State<Arc<Service>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let id = id_of(request.headers());
     let began = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     // TRACE would echo what the request carries, cookies included.
     let mut response = match method {
         Method::TRACE => not_here(),

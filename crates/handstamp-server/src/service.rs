@@ -61,7 +61,6 @@ impl std::fmt::Debug for Foundation {
 pub struct Service {
     pub(crate) sessions: SessionManager,
     pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: Settings,
     pub(crate) keys: ServiceKeys,
     pub(crate) access: Access,
@@ -122,7 +121,6 @@ impl Service {
             stop: watch::Sender::new(false),
             sessions,
             ledger,
-            clock,
             settings,
             access,
             geo,

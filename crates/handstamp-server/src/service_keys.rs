@@ -183,7 +183,7 @@ impl ServiceKeys {
             Written::Conflict { .. } => return Err(LedgerError::Invalid("the id is taken")),
         }
         self.forget();
-        let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(&*secret));
+        let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(*secret));
         let text = Zeroizing::new(format!("{PREFIX}{}{}", key.id, *secret));
         Ok(NewKey { key, text })
     }
@@ -227,8 +227,7 @@ impl ServiceKeys {
     pub async fn check(&self, text: &str) -> Result<Option<Arc<ServiceKey>>, LedgerError> {
         let Some((id, secret)) = split(text) else { return Ok(None) };
         let Some(stored) = self.find(&id).await? else { return Ok(None) };
-        let is_right: bool =
-            hash(&*secret).as_bytes().ct_eq(stored.secret_sha256.as_bytes()).into();
+        let is_right: bool = hash(&secret).as_bytes().ct_eq(stored.secret_sha256.as_bytes()).into();
         let is_good = is_right && stored.key.revoked_at.is_none();
         Ok(is_good.then(|| Arc::new(stored.key.clone())))
     }
