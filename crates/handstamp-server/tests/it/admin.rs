@@ -125,6 +125,7 @@ async fn b07_a_session_is_set_aside_and_taken_back() {
     assert_eq!(unknown.problem(), (404, "SESSION_NOT_FOUND"));
 }
 
+/// Shows X05.
 #[tokio::test]
 async fn b09_a_role_that_is_taken_away_bites_at_the_next_check() {
     let world = World::new().await;

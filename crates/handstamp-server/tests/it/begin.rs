@@ -148,3 +148,19 @@ async fn guests_are_off_unless_they_are_switched_on_and_then_limited_by_address(
     assert_eq!(refused.code(), "RATE_LIMITED");
     assert!(!refused.header("retry-after").is_empty() && !refused.header("ratelimit").is_empty());
 }
+
+#[tokio::test]
+async fn b11_a_sign_in_that_a_rule_sets_aside_hands_out_nothing_until_it_is_stepped_up() {
+    let world = World::with(&[("risk.new_device", "step_up")]).await;
+    let agent = |name: &str| json!({ "subject": "ada", "client": { "user_agent": name } });
+    world.begin_with(agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Firefox/140.0")).await;
+    let odd = world.post("/sessions").bearer_auth(&world.key).json(&agent("curl/8.1"));
+    let odd = send(odd).await;
+    assert_eq!(odd.problem(), (401, "SESSION_SUSPENDED"), "{:?}", odd.json);
+    assert!(odd.json.get("access_token").is_none());
+    let body = json!({ "session_id": odd.json["session_id"], "amr": ["otp"] });
+    let answer = send(world.post("/sessions/step-up").bearer_auth(&world.key).json(&body)).await;
+    assert_eq!(answer.status, 200, "{:?}", answer.json);
+    let access = answer.json["access_token"].as_str().unwrap();
+    assert_eq!(world.status(access).await.json["is_active"], true);
+}

@@ -60,6 +60,7 @@ async fn every_call_that_asks_for_a_caller_refuses_one_who_is_none_or_another() 
     }
 }
 
+/// Shows X07.
 #[tokio::test]
 async fn with_an_authorization_header_the_cookie_is_never_a_fallback() {
     let world = World::new().await;

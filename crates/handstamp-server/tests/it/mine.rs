@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::world::{World, send};
 
+/// Shows F05, X03.
 #[tokio::test]
 async fn f03_status_says_how_long_and_what_ends_first() {
     let world = World::with(&[("sessions.idle_seconds", "3600")]).await;
@@ -46,6 +47,7 @@ async fn status_is_not_activity_and_tells_why_there_is_none() {
     assert_eq!(foreign.problem(), (403, "CSRF_INVALID"));
 }
 
+/// Shows X04.
 #[tokio::test]
 async fn f02_my_sessions_are_listed_page_by_page_and_exactly_one_is_current() {
     let world = World::new().await;
