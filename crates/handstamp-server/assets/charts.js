@@ -25,7 +25,6 @@ function draw(table) {
     fill: `color-mix(in srgb, ${colour(inks[index])} ${index ? 0 : 12}%, transparent)`,
     width: 2,
     points: { show: data[0].length < 40, size: 5 },
-    paths: uPlot.paths.spline(),
   }));
   drawn.get(place.id)?.destroy();
   place.replaceChildren();

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use crate::access::Access;
 use crate::client::{self, TrustedProxies};
-use crate::dashboard::{self, Links};
+use crate::dashboard::{self, Found, Links};
 use crate::error::StartError;
 use crate::feed::Feed;
 use crate::geo::Geo;
@@ -76,6 +76,7 @@ pub struct Service {
     pub(crate) site: SiteCheck,
     pub(crate) metrics: Metrics,
     pub(crate) links: Links,
+    pub(crate) chain: Found,
     proxies: TrustedProxies,
     public_url: String,
     openapi: OnceLock<String>,
@@ -116,6 +117,7 @@ impl Service {
             site: site_check(&sessions),
             feed: Feed::new(&sessions, settings.tokens.lifetime)?,
             links: Links::new(Arc::clone(&ledger), Arc::clone(&clock)),
+            chain: Found::default(),
             metrics: Metrics::new(),
             openapi: OnceLock::new(),
             stop: watch::Sender::new(false),

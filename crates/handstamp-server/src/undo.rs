@@ -10,7 +10,7 @@ use handstamp_axum::problem::Problem;
 use handstamp_core::ledger::{Ledger, LedgerError, LedgerExt, Put, Written};
 use handstamp_core::random::{SystemRng, random};
 use handstamp_core::record::EndReason;
-use handstamp_core::time::Clock;
+use handstamp_core::time::{Clock, Timestamp};
 use handstamp_core::{SessionError, SessionId, SessionManager};
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,23 @@ impl Undo {
         Ok((count, name))
     }
 
+    /// How many sessions a list has set aside, and until when it can be taken back; `None` when its
+    /// time is over, or it was.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when the ledger is out of reach.
+    pub(crate) async fn waiting(
+        &self,
+        name: &str,
+    ) -> Result<Option<(usize, Timestamp)>, LedgerError> {
+        if !is_name(name) {
+            return Ok(None);
+        }
+        let Some(entry) = self.ledger.get(SHELF, name).await? else { return Ok(None) };
+        let list: List = entry.read()?;
+        Ok(entry.due_at.map(|until| (list.sessions.len(), until)))
+    }
+
     /// Takes an end back; answers how many sessions are live again.
     ///
     /// # Errors
@@ -90,7 +107,7 @@ impl Undo {
     ) -> Result<u64, Problem> {
         let unknown = || problem(SessionError::NotFound);
         let fault = |error: LedgerError| problem(SessionError::Unavailable(error.into()));
-        if !name.bytes().all(|byte| byte.is_ascii_hexdigit()) || name.is_empty() {
+        if !is_name(name) {
             return Err(unknown());
         }
         let found = self.ledger.find::<List>(SHELF, name).await.map_err(fault)?;
@@ -156,6 +173,10 @@ impl Undo {
         }
         Ok(aside)
     }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// What stands in the record of a session that a list has set aside.

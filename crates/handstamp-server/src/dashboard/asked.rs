@@ -102,6 +102,17 @@ impl Asked {
         Ok(filter)
     }
 
+    /// The time in a field, if any stands there.
+    ///
+    /// # Errors
+    /// 422 for what is no time.
+    pub(super) fn time(&self, field: &str) -> Result<Option<Time>, Problem> {
+        match self.get(field) {
+            "" => Ok(None),
+            value => time(field, value).map(Some),
+        }
+    }
+
     /// As the store takes it.
     ///
     /// # Errors

@@ -64,6 +64,6 @@ pub(super) struct Pressed {}
 
 /// Signs out.
 pub(super) async fn sign_out(owner: Owner, Form(Pressed {}): Form<Pressed>) -> Answer {
-    owner.session.logout().await.map_err(Stop::from)?;
+    owner.holder.session.logout().await.map_err(Stop::from)?;
     Ok(go(SIGN_IN))
 }

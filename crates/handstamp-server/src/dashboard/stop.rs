@@ -51,6 +51,16 @@ impl From<askama::Error> for Stop {
     }
 }
 
+impl Stop {
+    /// The same, told to the holder of a session rather than to an operator.
+    pub(super) fn for_holder(self) -> Self {
+        match self {
+            Self::Operator(problem) => Self::Holder(problem),
+            other => other,
+        }
+    }
+}
+
 /// What the page says.
 #[derive(Template)]
 #[template(path = "stop.html")]

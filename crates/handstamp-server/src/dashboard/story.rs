@@ -10,12 +10,16 @@ use handstamp_core::record::{EndReason, Record};
 use handstamp_core::store::{EventFilter, Filter, Page as Portion};
 use handstamp_core::time::Timestamp;
 use handstamp_core::{Listed, SessionError};
+use handstamp_protocol::admin::{EndRequest, SuspendRequest};
 use handstamp_protocol::paths;
 
-use super::frame::{Frame, page};
-use super::viewer::Viewer;
+use super::frame::{Frame, go, page};
+use super::sign_in::Pressed;
+use super::viewer::{Form, Viewer};
 use super::views::{Line, Row, SESSION, When, device};
-use super::{Answer, Stop, wording};
+use super::{Answer, SIGN_IN, Stop, wording};
+use crate::body::OptionalJson;
+use crate::routes::admin;
 use crate::service::Service;
 
 /// How much of the story is shown.
@@ -84,6 +88,51 @@ pub(super) async fn find(service: &Service, id: &str) -> Result<Listed, Stop> {
     let filter = Filter { id: Some(id), ..Filter::default() };
     let found = service.sessions.scan(&filter, &Portion::first(1)).await?;
     Ok(found.sessions.into_iter().next().ok_or(SessionError::NotFound)?)
+}
+
+/// `POST /admin/ui/sessions/{id}/end`.
+pub(super) async fn end(
+    State(service): State<Arc<Service>>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    Form(Pressed {}): Form<Pressed>,
+) -> Answer {
+    let is_own = viewer.session.id().is_some_and(|own| own.to_string() == id);
+    let request = EndRequest { ids: Some(vec![id.clone()]), ..EndRequest::default() };
+    let told = admin::bulk::end_many(&service, &viewer.operator, &request).await?;
+    if is_own {
+        return Ok(go(SIGN_IN));
+    }
+    let said = if told.processed > 0 { "The session is over." } else { "It was over already." };
+    viewer.session.flash("success", said)?;
+    Ok(go(&paths::with(SESSION, &id)))
+}
+
+/// `POST /admin/ui/sessions/{id}/suspend`.
+pub(super) async fn suspend(
+    State(service): State<Arc<Service>>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    Form(Pressed {}): Form<Pressed>,
+) -> Answer {
+    let session = viewer.session.clone();
+    let nothing = OptionalJson(SuspendRequest::default());
+    let _ = admin::suspend(State(service), viewer.operator, Path(id.clone()), nothing).await?;
+    session.flash("success", "The session is set aside: its tokens are refused.")?;
+    Ok(go(&paths::with(SESSION, &id)))
+}
+
+/// `POST /admin/ui/sessions/{id}/resume`.
+pub(super) async fn resume(
+    State(service): State<Arc<Service>>,
+    viewer: Viewer,
+    Path(id): Path<String>,
+    Form(Pressed {}): Form<Pressed>,
+) -> Answer {
+    let session = viewer.session.clone();
+    let _ = admin::resume(State(service), viewer.operator, Path(id.clone())).await?;
+    session.flash("success", "The session is live again.")?;
+    Ok(go(&paths::with(SESSION, &id)))
 }
 
 fn verdict(one: &Listed) -> Verdict {

@@ -36,7 +36,7 @@ impl FromRequestParts<Arc<Service>> for Viewer {
 
 /// Somebody in a browser who is signed in, as whomever.
 pub(super) struct Owner {
-    pub(super) session: Session,
+    pub(super) holder: Holder,
     pub(super) is_renewal: bool,
 }
 
@@ -44,9 +44,8 @@ impl FromRequestParts<Arc<Service>> for Owner {
     type Rejection = Stop;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Service>) -> Result<Self, Stop> {
-        let holder = Holder::in_browser(parts).await;
-        let session = holder.map_err(Stop::Holder)?.session;
-        Ok(Self { is_renewal: note(&session, parts), session })
+        let holder = Holder::in_browser(parts).await.map_err(Stop::Holder)?;
+        Ok(Self { is_renewal: note(&holder.session, parts), holder })
     }
 }
 

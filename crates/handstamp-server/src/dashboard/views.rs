@@ -8,7 +8,7 @@ use handstamp_core::event::{Action, Event};
 use handstamp_core::policy::Standing;
 use handstamp_core::record::{Client, Location, Record};
 use handstamp_core::time::Timestamp;
-use handstamp_protocol::paths;
+use handstamp_protocol::{paths, sessions as wire};
 
 use super::wording;
 use crate::answer;
@@ -121,6 +121,30 @@ impl Row {
     /// `current` is the session that looks at the list.
     pub(super) fn of(one: &Listed, current: Option<handstamp_core::SessionId>) -> Self {
         Self::judged(&one.record, &one.standing, current)
+    }
+
+    /// A session as the API tells of it, which is live.
+    pub(super) fn told(one: &wire::Session) -> Self {
+        let place = one.location.as_ref();
+        Self {
+            link: paths::with(SESSION, &one.id),
+            id: one.id.clone(),
+            subject: one.subject.as_deref().map(subject_link),
+            name: one.name.clone(),
+            label: one.label.clone(),
+            kind: if one.kind == wire::Kind::Guest { "guest" } else { "user" },
+            device: one.device_info.clone().unwrap_or_else(|| "Unknown device".into()),
+            place: Place {
+                ip: one.ip_address,
+                city: place.and_then(|place| place.city.clone()),
+                country: place.and_then(|place| place.country.clone()),
+            },
+            began: When::of(answer::timestamp(one.created_at)),
+            seen: When::of(answer::timestamp(one.last_activity)),
+            badge: Badge::of(&Standing::Live),
+            is_over: false,
+            is_current: one.is_current,
+        }
     }
 
     fn judged(

@@ -78,6 +78,7 @@ pub(super) fn action(name: &str) -> String {
         "subject.ended" => "Signed out everywhere",
         "deployment.ended" => "Everybody was signed out",
         "device.new" => "New device",
+        "risk.new_device" => "From a device not seen before",
         "risk.new_country" => "From a new country",
         "risk.impossible_travel" => "Faster than anybody travels",
         "risk.many_failures" => "Many failed sign-ins",

@@ -6,7 +6,7 @@ mod feed;
 mod forward;
 mod local;
 pub(crate) mod route;
-mod sessions;
+pub(crate) mod sessions;
 mod well_known;
 
 pub(crate) use forward::PassedOn;

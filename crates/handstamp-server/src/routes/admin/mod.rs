@@ -6,8 +6,8 @@ pub(crate) mod filter;
 mod logs;
 mod policy;
 mod sessions;
-mod subjects;
-mod webhooks;
+pub(crate) mod subjects;
+pub(crate) mod webhooks;
 
 pub(crate) use analytics::analytics;
 pub(crate) use bulk::{end, undo};

@@ -108,7 +108,7 @@ fn found<T>(answer: Result<Option<T>, WebhookError>) -> Result<Body<T>, Problem>
 }
 
 /// The problem of an act on webhooks that did not come about.
-fn failed(error: WebhookError) -> Problem {
+pub(crate) fn failed(error: WebhookError) -> Problem {
     match error {
         WebhookError::Invalid { field, why } => out_of_range(field, why),
         full @ WebhookError::Full { .. } => {

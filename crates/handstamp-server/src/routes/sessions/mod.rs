@@ -9,7 +9,7 @@ mod status;
 mod why;
 
 pub(super) use begin::{begin, guest};
-pub(super) use ends::{done, end, label, logout, logout_all, revoke};
+pub(crate) use ends::{done, end, label, logout, logout_all, revoke};
 pub(super) use lists::{my_session_logs, my_sessions};
 pub(super) use refresh::refresh;
 pub(super) use service_calls::{failures, introspect, step_up};
