@@ -101,7 +101,7 @@ async fn b04_the_stream_of_an_operator_is_over_with_the_session_or_the_role() {
     let world = World::new().await;
     let operate = async || {
         let roles = handstamp_core::roles::Roles::new(["handstamp:admin"]).unwrap();
-        let sign_in = handstamp_core::SignIn::new("root").unwrap().roles(roles);
+        let sign_in = handstamp_core::SignIn::new("chief").unwrap().roles(roles);
         world.sessions.begin(sign_in).await.unwrap()
     };
     let open = async |begun: &handstamp_core::Begun| {
@@ -115,7 +115,7 @@ async fn b04_the_stream_of_an_operator_is_over_with_the_session_or_the_role() {
     world.sessions.end(one.record.id, reason, None).await.unwrap();
     ends.is_over().await;
     let roles = json!({ "roles": [] });
-    let request = world.request(Method::PUT, "/admin/subjects/root/roles").json(&roles);
+    let request = world.request(Method::PUT, "/admin/subjects/chief/roles").json(&roles);
     assert_eq!(send(request.bearer_auth(&world.admin)).await.status, 200);
     narrowed.is_over().await;
 }
