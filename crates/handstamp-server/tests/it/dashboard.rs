@@ -127,6 +127,7 @@ async fn the_list_takes_the_filters_of_the_api() {
     assert_eq!(operator.get("/admin/ui/sessions?ip=home").await.status, 422);
 }
 
+/// Shows B16.
 #[tokio::test]
 async fn an_open_page_that_renews_itself_is_no_activity_and_takes_no_message() {
     let world = World::new().await;
@@ -267,6 +268,7 @@ async fn b15_another_policy_is_tried_and_changes_nothing() {
     assert_eq!(world.status(ada.access_token.expose()).await.json["is_active"], true);
 }
 
+/// Shows B16.
 #[tokio::test]
 async fn f02_holders_see_and_end_their_own_devices_and_nobody_elses() {
     let world = World::new().await;
