@@ -65,8 +65,8 @@ async fn b04_streams_are_over_when_the_service_stops() {
     let holder = Stream::open(request).await;
     let operator = Stream::open(world.get("/admin/events").bearer_auth(&world.admin)).await;
     world.service.stop();
-    holder.is_over().await;
-    operator.is_over().await;
+    holder.closes().await;
+    operator.closes().await;
 }
 
 #[tokio::test]
@@ -113,9 +113,9 @@ async fn b04_the_stream_of_an_operator_is_over_with_the_session_or_the_role() {
     let (ends, narrowed) = (open(&one).await, open(&other).await);
     let reason = handstamp_core::record::EndReason::Logout;
     world.sessions.end(one.record.id, reason, None).await.unwrap();
-    ends.is_over().await;
+    ends.closes().await;
     let roles = json!({ "roles": [] });
     let request = world.request(Method::PUT, "/admin/subjects/chief/roles").json(&roles);
     assert_eq!(send(request.bearer_auth(&world.admin)).await.status, 200);
-    narrowed.is_over().await;
+    narrowed.closes().await;
 }

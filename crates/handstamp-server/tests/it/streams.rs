@@ -77,7 +77,7 @@ impl Stream {
     }
 
     /// Reads on to the end of the stream.
-    pub(crate) async fn is_over(mut self) {
+    pub(crate) async fn closes(mut self) {
         while self.next().await.is_some() {}
     }
 }
