@@ -180,7 +180,7 @@ impl SessionManager {
     /// Begins a session for somebody who has proved who they are, outside any request.
     ///
     /// # Errors
-    /// As [`Session::login`]; for a [`SignIn::upgrade_from`] also [`SessionError::Invalid`],
+    /// As [`Session::login`]; for a [`SignIn::upgrade_from`](crate::sign_in::SignIn::upgrade_from) also [`SessionError::Invalid`],
     /// [`SessionError::NotFound`], [`SessionError::Ended`], [`SessionError::Expired`] or
     /// [`SessionError::Suspended`] by what its token is.
     pub async fn begin(&self, sign_in: impl IntoSignIn) -> Result<Begun, SessionError> {
