@@ -83,7 +83,14 @@ impl Device {
 /// What operators do among themselves is not for the holder, nor what happens by the minute.
 fn is_of_interest(event: &&Event) -> bool {
     use handstamp_core::event::Action;
-    !matches!(event.action, Action::Admin(_) | Action::SessionRefreshed | Action::SessionRotated)
+    !matches!(
+        event.action,
+        Action::Admin(_)
+            | Action::SessionRefreshed
+            | Action::SessionRotated
+            | Action::RequestLimited
+            | Action::AccessDenied
+    )
 }
 
 /// `POST /account/sessions/{id}/end`.

@@ -72,7 +72,10 @@ impl Figures {
     pub(super) fn users(&self) -> String {
         let named = by_name(&self.users);
         let more = if named.len() >= handstamp_core::ledger::report::MOST_NAMES { "+" } else { "" };
-        format!("{}{more}", grouped(named.len() as u64))
+        match named.len() {
+            1 => "1 user".into(),
+            count => format!("{}{more} users", grouped(count as u64)),
+        }
     }
 
     /// How long sessions lasted that ended, on average.
@@ -84,7 +87,10 @@ impl Figures {
         };
         let all: std::time::Duration = self.durations.iter().filter_map(lasted).sum();
         let count = u32::try_from(ended).unwrap_or(u32::MAX);
-        all.checked_div(count).map_or_else(|| "–".into(), span)
+        match all.checked_div(count) {
+            Some(mean) => format!("sessions lasted {} on average", span(mean)),
+            None => "no session has ended".into(),
+        }
     }
 
     pub(super) fn hours(&self) -> Vec<Hour> {

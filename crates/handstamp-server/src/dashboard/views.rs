@@ -230,7 +230,14 @@ fn tone(event: &Event) -> &'static str {
     match (&event.action, severity, reason) {
         (Action::RefreshReused, ..) | (Action::Risk(_), Some("high"), _) => "bad",
         (Action::SessionEnded, _, Some("reuse")) => "bad",
-        (Action::SignInFailed | Action::SessionSuspended | Action::SubjectDisabled, ..)
+        (
+            Action::SignInFailed
+            | Action::SignInRefused
+            | Action::RequestCrossSite
+            | Action::SessionSuspended
+            | Action::SubjectDisabled,
+            ..,
+        )
         | (Action::Risk(_), Some("medium"), _) => "warn",
         (Action::SessionStarted | Action::SessionResumed | Action::GuestUpgraded, ..) => "good",
         _ => "",

@@ -44,7 +44,7 @@ impl Hook {
             link: paths::with(WEBHOOK, &webhook.id),
             id: webhook.id,
             url: webhook.url,
-            events: match webhook.events.is_empty() {
+            events: match webhook.events.iter().any(|name| name == "*") {
                 true => "all events".into(),
                 false => webhook.events.join(", "),
             },

@@ -245,6 +245,21 @@ async fn f09_the_overview_counts_sessions_sign_ins_and_failures() {
 }
 
 #[tokio::test]
+async fn f11_what_is_suspicious_stands_on_the_overview_in_words() {
+    let world = World::new().await;
+    for count in 0..30 {
+        let failure = json!({ "subject": format!("user-{count}"), "reason": "wrong_password",
+            "client": { "ip_address": "203.0.113.9" } });
+        let told = world.post("/sessions/failures").bearer_auth(&world.key).json(&failure);
+        assert_eq!(told.send().await.unwrap().status().as_u16(), 202);
+    }
+    let mut operator = Browser::operator(&world).await;
+    let log = operator.get("/admin/ui/logs?action=risk.many_subjects").await;
+    assert!(log.says("Many users tried from one address"), "{}", log.text);
+    assert!(operator.get("/admin").await.says("/admin/ui/logs?ip=203.0.113.9"));
+}
+
+#[tokio::test]
 async fn the_secret_of_a_webhook_is_shown_once() {
     let world = World::new().await;
     let mut operator = Browser::operator(&world).await;
