@@ -53,7 +53,7 @@ pub(crate) async fn pass(
     let mut response = match method {
         Method::TRACE => not_here(),
         _ => match demanded(&service, request.headers()).await {
-            Ok(()) => next.run(request).await,
+            Ok(()) => in_time(&service, next.run(request)).await,
             Err(problem) => problem.respond(),
         },
     };
@@ -63,6 +63,22 @@ pub(crate) async fn pass(
     service.metrics.request(&method, path, status, began.elapsed());
     tracing::debug!(target: "handstamp::access", %id, %method, path, status);
     response
+}
+
+/// The answer, or a 503 when its head does not come in time. What was begun goes on; an event
+/// stream has its head at once and is not bound by it.
+async fn in_time(service: &Service, answer: impl Future<Output = Response>) -> Response {
+    let limit = service.settings.server.request_timeout;
+    match tokio::time::timeout(limit, answer).await {
+        Ok(response) => response,
+        Err(_) => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "STORE_UNAVAILABLE",
+            "the answer did not come in time",
+        )
+        .with("outcome", "unknown")
+        .respond(),
+    }
 }
 
 /// Waits for the state that a request demands to be judged by: "read your own revocation".

@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use axum::serve::ListenerExt;
+use handstamp_protocol::paths;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::error::StartError;
 use crate::local;
+use crate::routes::well_known;
 use crate::service::{Service, router};
 use crate::work;
 
@@ -106,8 +110,9 @@ pub async fn serve(
             tracing::error!(%error, "the local socket failed");
         }
     };
+    let figures = figures(Arc::clone(&service)).await?;
     let both = async {
-        let (served, ()) = tokio::join!(remote, locally);
+        let (served, (), ()) = tokio::join!(remote, locally, figures);
         served
     };
     let cut_off = async {
@@ -122,4 +127,25 @@ pub async fn serve(
         tracing::error!(%error, "the last activity could not be written");
     }
     served
+}
+
+/// Serves `GET /metrics`, and nothing else, where the settings say so.
+///
+/// # Errors
+/// The address is taken or may not be listened on.
+async fn figures(service: Arc<Service>) -> std::io::Result<impl Future<Output = ()>> {
+    let listener = match service.settings.server.metrics_listen {
+        Some(address) => Some(TcpListener::bind(address).await?),
+        None => None,
+    };
+    Ok(async move {
+        let stopping = service.stopping();
+        let Some(listener) = listener else { return stopping.await };
+        let shared = Arc::clone(&service);
+        let told = move || async move { well_known::figures(&shared) };
+        let app = Router::new().route(paths::METRICS, get(told));
+        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopping).await {
+            tracing::error!(%error, "the listener of the figures failed");
+        }
+    })
 }

@@ -171,7 +171,7 @@ impl Service {
     pub(crate) fn client_of(&self, parts: &Parts) -> Client {
         let ip = self.proxies.client_address(peer(parts), &parts.headers);
         let user_agent = parts.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-        client::describe(Some(ip), user_agent, None, &self.geo)
+        self.kept(client::describe(Some(ip), user_agent, None, &self.geo))
     }
 
     /// Where an end user is, as a service that begins a session tells it.
@@ -179,9 +179,18 @@ impl Service {
         let user_agent = told.user_agent.as_deref();
         let device = told.device_info.as_deref();
         let fingerprint = told.fingerprint.as_deref().and_then(|text| plain(text, 256));
-        Client {
+        self.kept(Client {
             fingerprint: fingerprint.map(Into::into),
             ..client::describe(told.ip_address, user_agent, device, &self.geo)
+        })
+    }
+
+    /// A client as it may be kept: with its network in the place of its address, where the
+    /// operator wants no more. The place was looked up by the whole address.
+    fn kept(&self, client: Client) -> Client {
+        match self.settings.audit.truncate_ip {
+            true => Client { ip: client.ip.map(client::network), ..client },
+            false => client,
         }
     }
 

@@ -9,7 +9,7 @@ mod forwarded;
 mod original;
 mod proxies;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 pub use device::device_words;
@@ -60,6 +60,14 @@ pub fn describe(
     Client { ip, user_agent, device, location, fingerprint: None }
 }
 
+/// The network of an address: IPv4 /24, IPv6 /48.
+pub fn network(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(Ipv4Addr::from_bits(ip.to_bits() & (u32::MAX << 8))),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 80))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,5 +99,16 @@ mod tests {
         let mapped = "::ffff:192.0.2.7".parse().ok();
         let client = describe(mapped, None, None, &Geo::none());
         assert_eq!(client.ip, "192.0.2.7".parse().ok());
+    }
+
+    #[test]
+    fn a_network_is_what_is_left_of_an_address() {
+        for (address, expected) in [
+            ("192.0.2.77", "192.0.2.0"),
+            ("::ffff:192.0.2.77", "192.0.2.0"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1::"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), expected.parse::<IpAddr>().unwrap());
+        }
     }
 }

@@ -7,7 +7,7 @@ mod forward;
 mod local;
 pub(crate) mod route;
 pub(crate) mod sessions;
-mod well_known;
+pub(crate) mod well_known;
 
 pub(crate) use forward::PassedOn;
 use handstamp_protocol::paths;

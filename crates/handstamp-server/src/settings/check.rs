@@ -1,7 +1,5 @@
 //! What no setting can tell alone: combinations that are refused, and those that are warned of.
 
-use std::time::Duration;
-
 use handstamp_core::config::ConfigError;
 
 use super::choice::Algorithm;
@@ -112,11 +110,6 @@ impl Check<'_> {
         }
         if guests.idle.is_some_and(|idle| idle > guests.absolute) {
             self.wrong("guests.idle_seconds", "no longer than guests.absolute_seconds");
-        }
-        let audit = &settings.audit;
-        let is_longer = |personal: Duration| audit.retention.is_some_and(|all| personal > all);
-        if audit.personal_retention.is_none_or(is_longer) && audit.retention.is_some() {
-            self.wrong("audit.personal_retention_days", "no longer than audit.retention_days");
         }
     }
 

@@ -272,17 +272,8 @@ section! {
 section! {
     /// The audit log.
     Audit = "audit" {
-        /// How long events are kept.
-        retention as retention_days: Option<Duration> = "365" in 1..=36_500;
-        /// How long the personal parts of events are kept: addresses, user agents, places.
-        personal_retention as personal_retention_days: Option<Duration> = "90" in 1..=36_500;
         /// Whether addresses are cut to their network (IPv4 /24, IPv6 /48) before they are stored.
         truncate_ip: bool = "false";
-        /// How often a signed checkpoint of the log is made.
-        checkpoint as checkpoint_seconds: Duration = "60" in 1..=86_400;
-        /// A file outside of the store that checkpoints are also appended to: against it a cut tail
-        /// shows.
-        checkpoint_file: Option<PathBuf> = "none";
     }
 }
 

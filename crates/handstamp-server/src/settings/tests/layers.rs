@@ -64,8 +64,8 @@ fn roles_are_a_section_whose_keys_are_names() {
 
 #[test]
 fn numbers_carry_the_unit_of_their_key() {
-    let settings = loaded("[audit]\nretention_days = 100\n[limits]\nguest = \"3/2m\"\n").settings;
-    assert_eq!(settings.audit.retention, Some(Duration::from_secs(8_640_000)));
+    let settings = loaded("[risk]\nremember_days = 100\n[limits]\nguest = \"3/2m\"\n").settings;
+    assert_eq!(settings.risk.remember, Duration::from_secs(8_640_000));
     let rate = Rate { count: 3, window: Duration::from_secs(120) };
     assert_eq!(settings.limits.guest, Some(rate));
     assert_eq!(loaded("limits.guest = \"none\"").settings.limits.guest, None);

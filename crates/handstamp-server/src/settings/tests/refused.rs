@@ -156,14 +156,6 @@ fn combinations_that_do_not_fit_are_refused_with_the_place_of_one_of_them() {
             "handstamp.toml:1:8: guests.idle_seconds is 2600000, but must be no longer than guests.absolute_seconds",
         ),
         (
-            "audit.personal_retention_days = 400",
-            "handstamp.toml:1:7: audit.personal_retention_days is 400, but must be no longer than audit.retention_days",
-        ),
-        (
-            "audit.personal_retention_days = \"none\"",
-            "handstamp.toml:1:7: audit.personal_retention_days is none",
-        ),
-        (
             "server.metrics_listen = \"127.0.0.1:7070\"",
             "handstamp.toml:1:8: server.metrics_listen is 127.0.0.1:7070, but must be another address or port",
         ),
