@@ -9,6 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use handstamp_axum::problem::{self, Problem};
 use handstamp_core::random::{Rng, SystemRng};
+use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::service::Service;
@@ -35,6 +36,9 @@ const HEADERS: [(HeaderName, HeaderValue); 5] = [
 /// For answers that are no page: nothing may be loaded, framed or posted.
 const POLICY: &str = "default-src 'none'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
+
+/// What may be asked instead of TRACE (RFC 9110 §15.5.6), here or at another path.
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 
 /// A year, as ASVS 3.4.1 asks for; sent only where the service is reached over https.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
@@ -126,6 +130,7 @@ fn new_id() -> Arc<str> {
 fn not_here() -> Response {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response.headers_mut().insert(ALLOW, METHODS);
     response
 }
 
