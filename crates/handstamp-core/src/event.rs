@@ -57,6 +57,8 @@ pub enum Action {
     SubjectEnabled,
     /// Personal parts of a subject's events were removed.
     SubjectErased,
+    /// Personal parts of old events were removed.
+    PersonalExpired,
     /// Every session of a subject, but perhaps one, was ended at once.
     SubjectEnded,
     /// Every session of the deployment was ended at once.
@@ -73,7 +75,7 @@ pub enum Action {
     Admin(Arc<str>),
 }
 
-const NAMES: [(&str, Action); 25] = [
+const NAMES: [(&str, Action); 26] = [
     ("session.started", Action::SessionStarted),
     ("guest.started", Action::GuestStarted),
     ("guest.upgraded", Action::GuestUpgraded),
@@ -94,6 +96,7 @@ const NAMES: [(&str, Action); 25] = [
     ("subject.disabled", Action::SubjectDisabled),
     ("subject.enabled", Action::SubjectEnabled),
     ("subject.erased", Action::SubjectErased),
+    ("personal.expired", Action::PersonalExpired),
     ("subject.ended", Action::SubjectEnded),
     ("deployment.ended", Action::DeploymentEnded),
     ("device.new", Action::DeviceNew),
@@ -144,7 +147,11 @@ impl Action {
             Self::RolesChanged | Self::SubjectEnabled | Self::SubjectErased | Self::Admin(_) => {
                 "authz_admin"
             }
-            Self::SessionSuspended | Self::SessionResumed | Self::DeviceNew | Self::Risk(_) => {
+            Self::SessionSuspended
+            | Self::SessionResumed
+            | Self::PersonalExpired
+            | Self::DeviceNew
+            | Self::Risk(_) => {
                 return None;
             }
         })
@@ -221,7 +228,8 @@ pub struct Event {
     pub details: serde_json::Map<String, Value>,
     /// Personal part; `None` once erased.
     pub personal: Option<Personal>,
-    /// 16 random bytes that keep the personal part from being guessed from its hash.
+    /// 16 random bytes that keep the personal part from being guessed from its hash; all zero once
+    /// it is erased.
     pub salt: [u8; 16],
     /// SHA-256 of salt and personal part; stays when the part is erased.
     pub personal_hash: [u8; 32],
@@ -280,6 +288,19 @@ impl Event {
         self.personal
             .as_ref()
             .is_none_or(|personal| Self::hash_personal(&self.salt, personal) == self.personal_hash)
+    }
+
+    /// Erases the personal part. What the chain seals stays.
+    pub fn blank(&mut self) {
+        self.personal = None;
+        // With the salt, what little there is to know could be guessed from the hash.
+        self.salt = [0; 16];
+    }
+
+    /// Whether a personal part is gone that said anything.
+    pub fn is_blank(&self) -> bool {
+        self.personal.is_none()
+            && Self::hash_personal(&self.salt, &Personal::default()) != self.personal_hash
     }
 
     fn hash_personal(salt: &[u8; 16], personal: &Personal) -> [u8; 32] {
@@ -357,7 +378,7 @@ mod tests {
         ];
         let named = NAMES.iter().filter_map(|(_, action)| action.owasp_name());
         assert!(named.clone().all(|name| VOCABULARY.contains(&name)));
-        assert_eq!(named.count(), NAMES.len() - 3, "only these have none");
+        assert_eq!(named.count(), NAMES.len() - 4, "only these have none");
         assert_eq!(Action::Risk("x".into()).owasp_name(), None);
         assert_eq!(Action::Admin("x".into()).owasp_name(), Some("authz_admin"));
     }
@@ -394,8 +415,10 @@ mod tests {
         let personal = Personal { identifier: Some("x".into()), ..Personal::default() };
         event.set_personal(personal);
         let sealed = event.digest();
-        event.personal = None;
-        assert_eq!(event.digest(), sealed);
+        assert!(!event.is_blank());
+        event.blank();
+        assert!(event.is_blank());
+        assert_eq!((event.digest(), event.salt), (sealed, [0; 16]));
         event.personal = Some(Personal { identifier: Some("y".into()), ..Personal::default() });
         assert!(!event.is_personal_intact());
     }

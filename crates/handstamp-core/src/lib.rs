@@ -44,7 +44,8 @@ pub use error::{Refused, SessionError};
 pub use id::{SessionId, Subject};
 pub use key::KeyRing;
 pub use manager::{
-    Begun, Listed, ListedPage, LogCheck, SessionManager, SessionManagerBuilder, SignInFailure, Why,
+    Begun, Erased, Exported, Listed, ListedPage, LogCheck, Retained, Retention, SessionManager,
+    SessionManagerBuilder, SignInFailure, Why,
 };
 pub use session::{
     CommitFuture, CookieAction, CookieValue, Ending, Finish, Outgoing, Presented, Session,

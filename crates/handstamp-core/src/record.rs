@@ -417,6 +417,15 @@ impl Record {
         self.suspended = None;
         self.ended = Some(ended);
     }
+
+    /// Erases what is personal in a tombstone; a record that is none stays as it is.
+    pub fn blank(&mut self) {
+        if self.is_tombstone() {
+            self.client = Client::default();
+            self.profile = Profile::default();
+            self.label = None;
+        }
+    }
 }
 
 /// The part of a record that no store looks into, for stores that keep it as one value.

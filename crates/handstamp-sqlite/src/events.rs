@@ -1,7 +1,7 @@
 //! The audit log: adding lines, sealing them, listing them.
 
 use handstamp_core::chain::{Link, SealedBatch, Sealer};
-use handstamp_core::event::{Event, Personal};
+use handstamp_core::event::{Action, Event, Personal};
 use handstamp_core::id::{EventId, SessionId, Subject};
 use handstamp_core::store::{EventFilter, EventPage, Page, StoreError};
 use rusqlite::types::Value;
@@ -22,7 +22,7 @@ const COLUMNS: &str = "place, writer, number, id, at, action, subject, session, 
     error, details, personal, salt, personal_hash";
 
 const SEAL: &str = "INSERT INTO batches (writer, number, key_id, link, first_place, events, \
-    last_event) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    last_event, until_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 /// An event with its texts, written before it is queued.
 pub(crate) struct Line {
@@ -97,12 +97,14 @@ pub(crate) fn seal<'a>(
         return Ok(());
     }
     let tip = &mut state.tip;
+    let latest = lines.clone().map(|line| line.event.at.as_millis()).max();
+    tip.until = latest.map_or(tip.until, |latest| latest.max(tip.until));
     let (key, link) = sealer.seal(&tip.link, lines.map(|line| &line.event));
     (tip.batch, tip.link) = (tip.batch + 1, link);
     let first = tip.place - count + 1;
     connection
         .prepare_cached(SEAL)?
-        .execute(params![tip.writer, tip.batch, key, link.0, first, count, tip.event])?;
+        .execute(params![tip.writer, tip.batch, key, link.0, first, count, tip.event, tip.until])?;
     Ok(())
 }
 
@@ -173,7 +175,12 @@ fn conditions(filter: &EventFilter) -> Conditions {
     let mut all = Conditions::none();
     all.when("subject = ?", filter.subject.as_ref().map(|subject| text(subject.as_str())));
     all.when("session = ?", filter.session.map(|id| Value::from(id.as_bytes().to_vec())));
-    all.when("action = ?", filter.action.as_ref().map(|action| Value::from(action.to_string())));
+    match &filter.action {
+        // Indexed by themselves: verifying the log asks for them, however long it is.
+        Some(Action::SubjectErased) => all.hold("action = 'subject.erased'"),
+        Some(Action::PersonalExpired) => all.hold("action = 'personal.expired'"),
+        action => all.when("action = ?", action.as_ref().map(|it| Value::from(it.to_string()))),
+    }
     all.when("personal ->> '$.ip' = ?", filter.ip.map(|ip| Value::from(ip.to_string())));
     all.when("is_success = ?", filter.is_success.map(Value::from));
     all.when("at >= ?", filter.after.map(|at| Value::from(at.as_millis())));
@@ -273,12 +280,4 @@ pub(crate) fn after(
         events.push((place, event.ok()));
     }
     Ok(events)
-}
-
-/// The writers whose chains are here.
-pub(crate) fn writers(connection: &Connection) -> Result<Vec<u32>, Fault> {
-    let mut statement =
-        connection.prepare_cached("SELECT DISTINCT writer FROM batches ORDER BY writer")?;
-    let writers = statement.query_map([], |row| row.get(0))?;
-    Ok(writers.collect::<Result<_, _>>()?)
 }

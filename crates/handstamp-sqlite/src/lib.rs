@@ -15,11 +15,13 @@
 
 mod age;
 mod bindings;
+mod chains;
 mod changes;
 mod checkpoint;
 mod commit;
 mod connection;
 mod cursor;
+mod erase;
 mod error;
 mod events;
 mod fault;

@@ -21,6 +21,11 @@ impl Conditions {
         Self { sql: Vec::new(), values: Vec::new() }
     }
 
+    /// `sql` must hold too.
+    pub(crate) fn hold(&mut self, sql: &'static str) {
+        self.sql.push(sql);
+    }
+
     /// `sql`, in which `?` stands for the value, must hold too, if there is a value.
     pub(crate) fn when(&mut self, sql: &'static str, value: Option<Value>) {
         if let Some(value) = value {

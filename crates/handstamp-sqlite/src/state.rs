@@ -40,6 +40,8 @@ pub(crate) struct Tip {
     pub(crate) event: i64,
     /// Where the last event of all lies.
     pub(crate) place: i64,
+    /// When all events of the chain had happened.
+    pub(crate) until: i64,
 }
 
 impl State {
@@ -107,14 +109,17 @@ fn value<T: FromSql>(connection: &Connection, name: &str) -> Result<T, Fault> {
 }
 
 fn tip(connection: &Connection, writer: u32) -> Result<Tip, Fault> {
-    let sql = "SELECT coalesce(max(place), 0) FROM events";
+    let sql = "SELECT max((SELECT coalesce(max(place), 0) FROM events),
+                          (SELECT coalesce(max(place), 0) FROM cuts))";
     let place = connection.query_row(sql, [], |row| row.get(0))?;
-    let sql = "SELECT number, link, last_event FROM batches WHERE writer = ?1
-               ORDER BY number DESC LIMIT 1";
+    // What was cut off entirely goes on after the cut.
+    let sql = "SELECT number, link, last_event, until_at FROM batches WHERE writer = ?1
+               UNION ALL SELECT batch, link, event, until_at FROM cuts WHERE writer = ?1
+               ORDER BY 1 DESC LIMIT 1";
     let last = connection.query_row(sql, [writer], |row| {
-        let link = Link(row.get(1)?);
-        Ok(Tip { writer, batch: row.get(0)?, link, event: row.get(2)?, place })
+        let (batch, link, event) = (row.get(0)?, Link(row.get(1)?), row.get(2)?);
+        Ok(Tip { writer, batch, link, event, place, until: row.get(3)? })
     });
-    let start = Tip { writer, batch: 0, link: Link::START, event: 0, place };
+    let start = Tip { writer, batch: 0, link: Link::START, event: 0, place, until: i64::MIN };
     Ok(last.optional()?.unwrap_or(start))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use handstamp_core::chain::{SealedBatch, Sealer};
+use handstamp_core::chain::{ChainEnd, Cut, SealedBatch, Sealer};
 use handstamp_core::event::Event;
 use handstamp_core::head::Head;
 use handstamp_core::id::{SessionId, Subject};
@@ -15,9 +15,11 @@ use rusqlite::Connection;
 
 use crate::age::{self, Purge, Touch};
 use crate::bindings::{self, Bind};
+use crate::chains::{self, CutOff};
 use crate::changes;
 use crate::commit::Commit;
 use crate::cursor::Cursors;
+use crate::erase::Erase;
 use crate::error::SqliteError;
 use crate::events::{self, Append, Line};
 use crate::fault::Fault;
@@ -197,12 +199,38 @@ impl SessionStore for SqliteStore {
     }
 
     fn writers(&self) -> BoxFuture<'_, Result<Vec<u32>, StoreError>> {
-        self.read(events::writers)
+        self.read(chains::writers)
     }
 
     fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
         let meta = self.meta.clone();
         self.read(move |connection| changes::end(connection, Self::cursors(&meta, CHANGES)))
+    }
+
+    fn ends(&self, before: Timestamp) -> BoxFuture<'_, Result<Vec<ChainEnd>, StoreError>> {
+        self.read(move |connection| chains::ends(connection, before))
+    }
+
+    fn cuts(&self) -> BoxFuture<'_, Result<Vec<Cut>, StoreError>> {
+        self.read(chains::cuts)
+    }
+
+    fn erase<'a>(
+        &'a self,
+        subject: Option<&'a Subject>,
+        through: &'a [ChainEnd],
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        let (subject, through) = (subject.cloned(), through.to_vec());
+        Box::pin(self.writer.run(|reply| Erase::of(subject, through, reply)))
+    }
+
+    fn cut<'a>(
+        &'a self,
+        through: &'a [ChainEnd],
+        sealer: &'a Sealer,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        let (through, sealer) = (through.to_vec(), sealer.clone());
+        Box::pin(self.writer.run(|reply| CutOff::of(through, sealer, reply)))
     }
 
     fn changes<'a>(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use handstamp_core::chain::{SealedBatch, Sealer};
+use handstamp_core::chain::{ChainEnd, Cut, SealedBatch, Sealer};
 use handstamp_core::event::Event;
 use handstamp_core::head::Head;
 use handstamp_core::id::{SessionId, Subject};
@@ -108,6 +108,12 @@ impl SessionStore for Watched {
         fn sealed(&self, writer: u32, after: u64, limit: usize)
             -> BoxFuture<'_, Result<Vec<SealedBatch>, StoreError>>;
         fn writers(&self) -> BoxFuture<'_, Result<Vec<u32>, StoreError>>;
+        fn ends(&self, before: Timestamp) -> BoxFuture<'_, Result<Vec<ChainEnd>, StoreError>>;
+        fn cuts(&self) -> BoxFuture<'_, Result<Vec<Cut>, StoreError>>;
+        fn erase<'a>(&'a self, subject: Option<&'a Subject>, through: &'a [ChainEnd])
+            -> BoxFuture<'a, Result<usize, StoreError>>;
+        fn cut<'a>(&'a self, through: &'a [ChainEnd], sealer: &'a Sealer)
+            -> BoxFuture<'a, Result<usize, StoreError>>;
         fn changes<'a>(&'a self, after: &'a Cursor, limit: usize)
             -> BoxFuture<'a, Result<Changes, StoreError>>;
         fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>>;

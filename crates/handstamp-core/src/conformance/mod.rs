@@ -40,6 +40,7 @@ mod bindings;
 mod changes;
 mod cursors;
 pub mod engine;
+mod erasing;
 mod events;
 mod fixture;
 mod groups;
@@ -64,6 +65,7 @@ pub use age::*;
 pub use bindings::*;
 pub use changes::*;
 pub use cursors::*;
+pub use erasing::*;
 pub use events::*;
 pub use fixture::{Fixture, run};
 pub use groups::*;
@@ -124,6 +126,10 @@ macro_rules! conformance_suite {
             c36_the_partition_key_stays
             c37_concurrent_changes_all_count
             c38_the_cursor_is_at_the_end_of_the_log
+            c39_ends_say_how_far_a_chain_had_come
+            c40_a_subject_is_erased_and_nothing_else
+            c41_all_personal_parts_are_erased_by_age
+            c42_a_chain_is_cut_and_goes_on
         }
     };
     ($make:expr => $($clause:ident)*) => {$(

@@ -9,7 +9,8 @@ use crate::error::SessionError;
 use crate::event::{Action, Event};
 use crate::head::Head;
 use crate::id::{SessionId, Subject};
-use crate::record::{Client, EndReason, Ended};
+use crate::policy::Standing;
+use crate::record::{Client, EndReason, Ended, Record};
 use crate::roles::Roles;
 use crate::store::{HeadChange, HeadTarget, Page};
 
@@ -130,6 +131,24 @@ impl Engine {
                 Some(next) => page.after = Some(next),
                 None => return count,
             }
+        }
+    }
+
+    /// Writes the tombstones of all sessions of a subject that are over.
+    pub(crate) async fn bury_all(self: &Arc<Self>, subject: &Subject) -> Result<(), SessionError> {
+        let mut page = Page::first(BATCH);
+        loop {
+            let heads = self.store.heads(std::slice::from_ref(subject)).await?;
+            let listed = self.store.by_subject(subject, false, &page).await?;
+            let is_over = |record: &&Record| {
+                matches!(self.standing_of(record, heads.first()), Standing::Over { .. })
+            };
+            let over: Vec<_> = listed.records.iter().filter(is_over).map(|it| it.id).collect();
+            if (self.bury_these(over.iter().copied()).await as usize) < over.len() {
+                return Err(SessionError::Unavailable("not all tombstones are written".into()));
+            }
+            let Some(next) = listed.next else { return Ok(()) };
+            page.after = Some(next);
         }
     }
 

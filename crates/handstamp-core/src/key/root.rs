@@ -89,6 +89,11 @@ impl RootKey {
         Zeroizing::new(derive(&self.secret, format!("handstamp for {label}").as_bytes()))
     }
 
+    /// A key for something that is signed seldom, under its `label`.
+    pub(crate) fn signing_key(&self, label: &str) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(derive(&self.secret, format!("handstamp {label}").as_bytes()))
+    }
+
     pub(crate) const fn check_key(&self) -> &[u8; 32] {
         &self.check
     }

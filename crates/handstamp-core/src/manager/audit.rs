@@ -1,9 +1,8 @@
-//! The audit log: failed sign-ins go in, events come out, the chain is checked.
+//! The audit log: failed sign-ins and other events go in, and come out.
 
 use std::sync::Arc;
 
 use super::SessionManager;
-use crate::chain::{BrokenAt, Link, Sealer, verify_chain};
 use crate::commit::{Job, blank_event};
 use crate::encoding;
 use crate::error::SessionError;
@@ -12,9 +11,6 @@ use crate::id::Subject;
 use crate::record::Client;
 use crate::store::{EventFilter, EventPage, Page};
 use crate::token::mac;
-
-/// How many batches are checked at a time.
-const STEP: usize = 500;
 
 /// A sign-in that failed, as the application saw it.
 #[derive(Clone, Debug, Default)]
@@ -27,15 +23,6 @@ pub struct SignInFailure<'a> {
     pub reason: &'a str,
     /// Where from.
     pub client: Client,
-}
-
-/// What came of checking the audit log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct LogCheck {
-    /// How many events were read.
-    pub checked: u64,
-    /// The first place that does not follow from what stands before it.
-    pub first_bad: Option<BrokenAt>,
 }
 
 impl SessionManager {
@@ -96,36 +83,5 @@ impl SessionManager {
         page: &Page,
     ) -> Result<EventPage, SessionError> {
         Ok(self.engine.store.events(filter, page).await?)
-    }
-
-    /// Checks every chain of the audit log from its start.
-    ///
-    /// # Errors
-    /// [`SessionError::Unavailable`] when the store is out of reach.
-    pub async fn verify_log(&self) -> Result<LogCheck, SessionError> {
-        let mut check = LogCheck { checked: 0, first_bad: None };
-        for writer in self.engine.store.writers().await? {
-            self.verify_writer(writer, &mut check).await?;
-        }
-        Ok(check)
-    }
-
-    async fn verify_writer(&self, writer: u32, check: &mut LogCheck) -> Result<(), SessionError> {
-        let sealer = Sealer::new(self.engine.keys.clone());
-        let (mut number, mut link) = (0, Link::START);
-        loop {
-            let batches = self.engine.store.sealed(writer, number, STEP).await?;
-            check.checked += batches.iter().map(|batch| batch.events.len() as u64).sum::<u64>();
-            match verify_chain(&sealer, number, link, &batches) {
-                Ok(last) => (number, link) = last,
-                Err(broken) => {
-                    check.first_bad.get_or_insert(broken);
-                    return Ok(());
-                }
-            }
-            if batches.len() < STEP {
-                return Ok(());
-            }
-        }
     }
 }

@@ -3,15 +3,21 @@
 mod access;
 mod audit;
 mod bulk;
+mod erase;
+mod export;
 mod holders;
 mod listing;
 mod operate;
+mod verify;
 
 use std::sync::Arc;
 
-pub use audit::{LogCheck, SignInFailure};
+pub use audit::SignInFailure;
+pub use erase::{Erased, Retained, Retention};
+pub use export::Exported;
 pub use holders::Why;
 pub use listing::{Listed, ListedPage};
+pub use verify::LogCheck;
 
 use crate::cache::Cached;
 use crate::config::SessionConfig;

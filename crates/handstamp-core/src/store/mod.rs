@@ -23,7 +23,7 @@ pub use group::{
 };
 pub use memory::MemoryStore;
 
-use crate::chain::{SealedBatch, Sealer};
+use crate::chain::{ChainEnd, Cut, SealedBatch, Sealer};
 use crate::event::Event;
 use crate::head::{Deployment, Head};
 use crate::id::{PartitionKey, SessionId, Subject};
@@ -236,6 +236,18 @@ pub enum BindOutcome {
 ///   over `sealed` passes, from the start, across restarts.
 /// - **C31** `events` lists newest first by [`EventFilter`], paging like C20.
 ///
+/// **Erasing.**
+/// - **C39** `ends` says of each chain how far its oldest batches happened before the given time,
+///   all their events; for [`Timestamp::MAX`] where the chain ends.
+/// - **C40** `erase` of a subject blanks the personal parts of its events up to the places given,
+///   and client, label and profile of its tombstones; nothing else changes. The chain verifies
+///   with a mark of it, and without one names the first blank.
+/// - **C41** `erase` of everybody blanks the personal parts of all events up to the places given,
+///   and leaves records alone.
+/// - **C42** `cut` removes the batches of each chain up to the places given and leaves a signed
+///   cut, from which the rest verifies. Numbers go on, also when nothing is left and after the
+///   store is opened again; an older cut is taken over.
+///
 /// **Change log.**
 /// - **C32** Every applied group is in the change log once, in the order of commits; `changes`
 ///   from a cursor gives what came after it and nothing twice; the default cursor is the start.
@@ -331,6 +343,30 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// The writers whose chains the store holds.
     fn writers(&self) -> BoxFuture<'_, Result<Vec<u32>, StoreError>>;
+
+    /// How far each chain that the store holds happened before `before`.
+    fn ends(&self, before: Timestamp) -> BoxFuture<'_, Result<Vec<ChainEnd>, StoreError>>;
+
+    /// Where the chains that the store holds were cut, those that were.
+    fn cuts(&self) -> BoxFuture<'_, Result<Vec<Cut>, StoreError>>;
+
+    /// Blanks personal parts of events, of `subject` or of all, up to `through` in each chain, and
+    /// those of a subject's tombstones; answers in how many events. Goes in steps, with commits
+    /// between them; what was done before a fault stays done. To be told of in the log first, by an
+    /// event that [`Marks`](crate::chain::Marks) reads.
+    fn erase<'a>(
+        &'a self,
+        subject: Option<&'a Subject>,
+        through: &'a [ChainEnd],
+    ) -> BoxFuture<'a, Result<usize, StoreError>>;
+
+    /// Removes the oldest batches, up to `through` in each chain; answers how many events went.
+    /// Goes in steps like [`erase`](Self::erase).
+    fn cut<'a>(
+        &'a self,
+        through: &'a [ChainEnd],
+        sealer: &'a Sealer,
+    ) -> BoxFuture<'a, Result<usize, StoreError>>;
 
     /// The change log after `cursor`, oldest first, at most `limit` commits.
     fn changes<'a>(

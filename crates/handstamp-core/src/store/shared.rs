@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::chain::{SealedBatch, Sealer};
+use crate::chain::{ChainEnd, Cut, SealedBatch, Sealer};
 use crate::event::Event;
 use crate::head::Head;
 use crate::id::{SessionId, Subject};
@@ -103,6 +103,30 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
 
     fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
         (**self).cursor()
+    }
+
+    fn ends(&self, before: Timestamp) -> BoxFuture<'_, Result<Vec<ChainEnd>, StoreError>> {
+        (**self).ends(before)
+    }
+
+    fn cuts(&self) -> BoxFuture<'_, Result<Vec<Cut>, StoreError>> {
+        (**self).cuts()
+    }
+
+    fn erase<'a>(
+        &'a self,
+        subject: Option<&'a Subject>,
+        through: &'a [ChainEnd],
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        (**self).erase(subject, through)
+    }
+
+    fn cut<'a>(
+        &'a self,
+        through: &'a [ChainEnd],
+        sealer: &'a Sealer,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        (**self).cut(through, sealer)
     }
 
     fn changes<'a>(

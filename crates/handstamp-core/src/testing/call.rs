@@ -57,6 +57,10 @@ calls! {
     Append append "append";
     Sealed sealed "sealed";
     Writers writers "writers";
+    Ends ends "ends";
+    Cuts cuts "cuts";
+    Erase erase "erase";
+    Cut cut "cut";
     Changes changes "changes";
     Cursor cursor "cursor";
     Binding binding "binding";

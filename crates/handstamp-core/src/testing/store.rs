@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::gate::GateStore;
-use crate::chain::{SealedBatch, Sealer};
+use crate::chain::{ChainEnd, Cut, SealedBatch, Sealer};
 use crate::event::Event;
 use crate::head::Head;
 use crate::id::{SessionId, Subject};
@@ -127,6 +127,34 @@ impl<S: SessionStore> SessionStore for GateStore<S> {
 
     fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
         Box::pin(async move { self.pass(Call::Cursor, None).await.to(self.inner.cursor()).await })
+    }
+
+    fn ends(&self, before: Timestamp) -> BoxFuture<'_, Result<Vec<ChainEnd>, StoreError>> {
+        Box::pin(async move { self.pass(Call::Ends, None).await.to(self.inner.ends(before)).await })
+    }
+
+    fn cuts(&self) -> BoxFuture<'_, Result<Vec<Cut>, StoreError>> {
+        Box::pin(async move { self.pass(Call::Cuts, None).await.to(self.inner.cuts()).await })
+    }
+
+    fn erase<'a>(
+        &'a self,
+        subject: Option<&'a Subject>,
+        through: &'a [ChainEnd],
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move {
+            self.pass(Call::Erase, None).await.to(self.inner.erase(subject, through)).await
+        })
+    }
+
+    fn cut<'a>(
+        &'a self,
+        through: &'a [ChainEnd],
+        sealer: &'a Sealer,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move {
+            self.pass(Call::Cut, None).await.to(self.inner.cut(through, sealer)).await
+        })
     }
 
     fn changes<'a>(

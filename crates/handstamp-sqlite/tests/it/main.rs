@@ -15,5 +15,6 @@ mod open;
 mod panic;
 mod restored;
 mod synced;
+mod tampered;
 mod upgrade;
 mod views;

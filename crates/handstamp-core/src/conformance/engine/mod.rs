@@ -8,6 +8,7 @@ pub mod concurrency;
 pub mod cookies;
 pub mod heads;
 pub mod holders;
+pub mod log;
 pub mod operators;
 pub mod races;
 pub mod refreshes;
@@ -151,6 +152,13 @@ macro_rules! engine_suite {
         } }
         $crate::engine_suite! { @tests $make, play, accesses {
             no_access_token_is_good_after_the_end
+        } }
+        $crate::engine_suite! { @tests $make, play_in_parallel, log {
+            an_erased_subject_leaves_what_happened_and_nothing_personal
+            an_erasure_that_was_cut_off_is_done_by_the_next
+            old_events_lose_what_is_personal_and_go
+            a_checkpoint_that_does_not_fit_is_named
+            the_log_is_copied_in_pieces
         } }
         $crate::engine_suite! { @tests $make, play_in_parallel, heads {
             the_others_are_dead_before_their_tombstones_are_written

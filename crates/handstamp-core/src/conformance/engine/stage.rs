@@ -15,7 +15,8 @@ use crate::record::{Client, EndReason, Record};
 use crate::session::{CookieAction, CookieValue, Finish, Presented, Session};
 use crate::sign_in::SignIn;
 use crate::store::{
-    Batch, EpochRule, EventFilter, Found, Group, Loaded, Outcome, Page, RecordChange, SessionStore,
+    Batch, EpochRule, EventFilter, Found, Group, Loaded, MemoryStore, Outcome, Page, RecordChange,
+    SessionStore,
 };
 use crate::testing::{GateStore, ManualClock};
 use crate::time::Timestamp;
@@ -53,6 +54,12 @@ impl Stage {
         let sessions = manager(&gate, &clock, &keys, &config);
         let fixture = Box::new(fixture);
         Self { fixture, gate, clock, keys, config, sessions }
+    }
+
+    /// A manager with the same keys over another store, in memory.
+    pub fn elsewhere(&self) -> SessionManager {
+        let gate = GateStore::new(Arc::new(MemoryStore::new()) as Store);
+        manager(&gate, &self.clock, &self.keys, &self.config)
     }
 
     /// The same stage with other settings.

@@ -2,26 +2,47 @@
 
 use std::collections::VecDeque;
 
-use crate::chain::{Link, SealedBatch, Sealer};
+use crate::chain::{ChainEnd, Cut, SealedBatch, Sealer};
 use crate::event::Event;
+use crate::id::Subject;
 use crate::store::EventFilter;
+use crate::time::Timestamp;
 
 /// The batches that are still held, and the end of the chain.
 pub(super) struct Audit {
-    writer: u32,
-    batches: VecDeque<SealedBatch>,
-    /// Link and number of the last batch, and the number of the last event.
-    link: Link,
-    batch: u64,
-    event: u64,
+    batches: VecDeque<Held>,
+    end: ChainEnd,
+    /// When all up to the end had happened.
+    until: Timestamp,
+    cut: Option<Cut>,
     held: usize,
     max: usize,
 }
 
+struct Held {
+    batch: SealedBatch,
+    /// When all up to here had happened.
+    until: Timestamp,
+}
+
+impl Held {
+    fn end(&self) -> ChainEnd {
+        let SealedBatch { writer, number, link, events, .. } = &self.batch;
+        let event = events.last().map_or(0, |event| event.number);
+        ChainEnd { writer: *writer, batch: *number, event, link: *link }
+    }
+}
+
 impl Audit {
     pub(super) const fn new(writer: u32, max: usize) -> Self {
-        let batches = VecDeque::new();
-        Self { writer, batches, link: Link::START, batch: 0, event: 0, held: 0, max }
+        Self {
+            batches: VecDeque::new(),
+            end: ChainEnd::start(writer),
+            until: Timestamp::from_millis(i64::MIN),
+            cut: None,
+            held: 0,
+            max,
+        }
     }
 
     /// Numbers and seals `events` as one batch.
@@ -29,36 +50,75 @@ impl Audit {
         if events.is_empty() {
             return;
         }
+        let end = &mut self.end;
         for event in &mut events {
-            self.event += 1;
-            (event.writer, event.number) = (self.writer, self.event);
+            end.event += 1;
+            (event.writer, event.number) = (end.writer, end.event);
+            self.until = self.until.max(event.at);
         }
-        let (key_id, link) = sealer.seal(&self.link, &events);
-        self.batch += 1;
-        self.link = link;
+        let (key_id, link) = sealer.seal(&end.link, &events);
+        (end.batch, end.link) = (end.batch + 1, link);
         self.held += events.len();
-        let (writer, number) = (self.writer, self.batch);
-        self.batches.push_back(SealedBatch { writer, number, key_id, link, events });
-        self.forget();
+        let batch = SealedBatch { writer: end.writer, number: end.batch, key_id, link, events };
+        self.batches.push_back(Held { batch, until: self.until });
+        while self.held > self.max && self.batches.len() > 1 {
+            self.drop_oldest(sealer);
+        }
     }
 
-    fn forget(&mut self) {
-        while self.held > self.max && self.batches.len() > 1 {
-            let oldest = self.batches.pop_front();
-            self.held -= oldest.map_or(0, |batch| batch.events.len());
-        }
+    fn drop_oldest(&mut self, sealer: &Sealer) {
+        let Some(oldest) = self.batches.pop_front() else { return };
+        self.held -= oldest.batch.events.len();
+        self.cut = Some(sealer.cut(oldest.end()));
     }
 
     pub(super) fn writers(&self) -> Vec<u32> {
-        if self.batches.is_empty() { Vec::new() } else { vec![self.writer] }
+        if self.end.batch == 0 { Vec::new() } else { vec![self.end.writer] }
+    }
+
+    pub(super) fn ends(&self, before: Timestamp) -> Vec<ChainEnd> {
+        if self.end.batch == 0 {
+            return Vec::new();
+        }
+        let after = self.batches.partition_point(|held| held.until < before);
+        let start = self.cut.map_or(ChainEnd::start(self.end.writer), |cut| cut.end);
+        let last = after.checked_sub(1).and_then(|last| self.batches.get(last));
+        vec![last.map_or(start, Held::end)]
+    }
+
+    pub(super) fn cuts(&self) -> Vec<Cut> {
+        self.cut.into_iter().collect()
+    }
+
+    pub(super) fn erase(&mut self, subject: Option<&Subject>, through: &[ChainEnd]) -> usize {
+        let through = self.of(through).map_or(0, |end| end.event);
+        let events = self.batches.iter_mut().flat_map(|held| &mut held.batch.events);
+        let concerned = events.filter(|event| {
+            let is_whose = subject.is_none_or(|subject| event.subject.as_ref() == Some(subject));
+            is_whose && event.number <= through && event.personal.is_some()
+        });
+        concerned.map(Event::blank).count()
+    }
+
+    pub(super) fn cut(&mut self, through: &[ChainEnd], sealer: &Sealer) -> usize {
+        let through = self.of(through).map_or(0, |end| end.batch);
+        let before = self.held;
+        while self.batches.front().is_some_and(|held| held.batch.number <= through) {
+            self.drop_oldest(sealer);
+        }
+        before - self.held
+    }
+
+    fn of<'a>(&self, ends: &'a [ChainEnd]) -> Option<&'a ChainEnd> {
+        ends.iter().find(|end| end.writer == self.end.writer)
     }
 
     pub(super) fn sealed(&self, writer: u32, after: u64, limit: usize) -> Vec<SealedBatch> {
-        if writer != self.writer {
+        if writer != self.end.writer {
             return Vec::new();
         }
-        let start = self.batches.partition_point(|batch| batch.number <= after);
-        self.batches.iter().skip(start).take(limit).cloned().collect()
+        let start = self.batches.partition_point(|held| held.batch.number <= after);
+        self.batches.iter().skip(start).take(limit).map(|held| held.batch.clone()).collect()
     }
 
     /// Looks through the next `look` events before number `from`, newest first, and adds those that
@@ -71,9 +131,9 @@ impl Audit {
         found: &mut Vec<(u64, Event)>,
     ) -> Option<u64> {
         let from = from.unwrap_or(u64::MAX);
-        let end = self.batches.partition_point(|batch| starts_before(batch, from));
-        let events =
-            self.batches.iter().take(end).rev().flat_map(|batch| batch.events.iter().rev());
+        let end = self.batches.partition_point(|held| starts_before(&held.batch, from));
+        let held = self.batches.iter().take(end).rev();
+        let events = held.flat_map(|held| held.batch.events.iter().rev());
         let mut last = None;
         for event in events.filter(|event| event.number < from).take(look) {
             if filter.accepts(event) {

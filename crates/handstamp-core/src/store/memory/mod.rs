@@ -11,7 +11,7 @@ use self::audit::Audit;
 use self::changes::ChangeLog;
 use self::cursor::{At, Place};
 use self::state::State;
-use crate::chain::{SealedBatch, Sealer};
+use crate::chain::{ChainEnd, Cut, SealedBatch, Sealer};
 use crate::event::Event;
 use crate::head::Head;
 use crate::id::{PartitionKey, SessionId, Subject};
@@ -29,13 +29,12 @@ use crate::time::Timestamp;
 /// It is bounded: by default to 1,000,000 records, tombstones included
 /// ([`bounded`](Self::bounded)). When it is full, an insert is
 /// [`Outcome::Invalid`] with the text "the memory store is full"; sessions that are there go on.
-/// Of events it keeps the newest 1,000,000: older batches are dropped whole, and the first that
-/// [`sealed`](SessionStore::sealed) gives then has a number above 1. Of the change log it keeps the
+/// Of events it keeps the newest 1,000,000: older batches are [`cut`](SessionStore::cut) off. Of the change log it keeps the
 /// newest 65,536 changes ([`with_change_log`](Self::with_change_log)). Heads are dropped with the
 /// last record of their subject unless an operator has changed them.
 ///
-/// Every call is answered at once. Commits take time by the number of their groups; lists go
-/// through records in steps and let commits in between.
+/// Every call is answered at once. Commits take time by the number of their groups, an erasure by
+/// the number of events; lists go through records in steps and let commits in between.
 ///
 /// ```
 /// use handstamp_core::store::{Durability, MemoryStore, SessionStore};
@@ -273,6 +272,33 @@ impl SessionStore for MemoryStore {
 
     fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
         self.with(|state| state.log.end())
+    }
+
+    fn ends(&self, before: Timestamp) -> BoxFuture<'_, Result<Vec<ChainEnd>, StoreError>> {
+        self.with(move |state| state.audit.ends(before))
+    }
+
+    fn cuts(&self) -> BoxFuture<'_, Result<Vec<Cut>, StoreError>> {
+        self.with(|state| state.audit.cuts())
+    }
+
+    fn erase<'a>(
+        &'a self,
+        subject: Option<&'a Subject>,
+        through: &'a [ChainEnd],
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        self.with(move |state| {
+            subject.into_iter().for_each(|subject| state.blank(subject));
+            state.audit.erase(subject, through)
+        })
+    }
+
+    fn cut<'a>(
+        &'a self,
+        through: &'a [ChainEnd],
+        sealer: &'a Sealer,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        self.with(move |state| state.audit.cut(through, sealer))
     }
 
     fn changes<'a>(

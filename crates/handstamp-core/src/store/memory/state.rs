@@ -203,6 +203,16 @@ impl State {
         }
     }
 
+    /// Blanks what is personal in the tombstones of `subject`.
+    pub(super) fn blank(&mut self, subject: &Subject) {
+        let Some(of) = self.subjects.get(subject) else { return };
+        for (_, id) in &of.begun {
+            if let Some(record) = self.records.get_mut(id) {
+                record.blank();
+            }
+        }
+    }
+
     /// Looks through the next `look` records before `from`, of `subject` or of all, newest first,
     /// and adds those that are `wanted` until `found` holds `enough`. Answers where to go on, if
     /// there is more.

@@ -117,7 +117,7 @@ impl Run {
         self.show(&begun);
         let first = begun.token.to_text();
         self.secrets.add_token(&first);
-        let name = format!("attempt-{n:0>4}-abcdefghijklmnopqrstuvwxyz");
+        let name = format!("attempt-{n:0>4}-qmx7tz3vkd9wpfhy2rbn6jcg");
         self.secrets.add_whole(&name);
         let attempt = AttemptId::new(&name);
         self.show(&attempt);
