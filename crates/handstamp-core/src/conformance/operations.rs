@@ -334,6 +334,9 @@ impl Run {
         let id = attempt.and_then(|it| AttemptId::new(&format!("{it:0>24}")));
         let token = self.known[n].tokens[generation - 1].clone();
         let answer = self.sessions.refresh(&token, id.as_ref()).await;
+        // A refresh of a session that is over writes its tombstone.
+        let is_over = self.reference.standing(n) == Standing::Over;
+        self.reference.sessions[n].is_buried |= is_over;
         let expected = self.reference.refresh(n, generation, attempt);
         assert_eq!(answer.is_ok(), expected.is_some(), "{answer:?} {}", self.context());
         let (Ok(refreshed), Some(served)) = (answer, expected) else { return };
