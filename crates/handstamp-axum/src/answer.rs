@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handstamp_core::{CookieAction, Outgoing};
-use http::header::{CACHE_CONTROL, Entry, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use crate::cookies::SetCookie;
@@ -17,12 +17,15 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 const EVERYTHING: HeaderValue = HeaderValue::from_static(r#""cache", "cookies", "storage""#);
 
 /// Puts on the answer what its session asks for, and completes a problem.
-pub(crate) fn seal<B: From<String>>(mut response: Response<B>, slot: &SessionSlot) -> Response<B> {
-    complete(&mut response, || slot.options().manager.now());
-    if let Some(session) = slot.opened() {
-        apply(response.headers_mut(), &session.outgoing(), slot.options());
+pub(crate) fn seal<B: From<String>>(
+    response: &mut Response<B>,
+    slot: &SessionSlot,
+    outgoing: Option<&Outgoing>,
+) {
+    complete(response, || slot.options().manager.now());
+    if let Some(outgoing) = outgoing {
+        apply(response.headers_mut(), outgoing, slot.options());
     }
-    response
 }
 
 /// Says that the answer depended on where the request was made.
@@ -52,12 +55,17 @@ fn apply(headers: &mut HeaderMap, outgoing: &Outgoing, options: &Options) {
 }
 
 fn vary_by_cookie(headers: &mut HeaderMap) {
-    match headers.entry(VARY) {
-        Entry::Vacant(free) => drop(free.insert(COOKIE)),
-        Entry::Occupied(mut held) => {
-            if !held.iter().any(says_cookie) {
-                held.append(COOKIE);
-            }
+    let was_there = headers.append(VARY, COOKIE);
+    if !was_there {
+        return;
+    }
+    let held: Vec<_> = headers.get_all(VARY).iter().cloned().collect();
+    if let Some((_, before)) = held.split_last()
+        && before.iter().any(says_cookie)
+    {
+        headers.remove(VARY);
+        for line in before {
+            headers.append(VARY, line.clone());
         }
     }
 }

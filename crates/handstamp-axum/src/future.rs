@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use handstamp_core::{CommitFuture, Finish};
+use handstamp_core::{CommitFuture, Leaving, Opened};
 use http::Response;
 use pin_project_lite::pin_project;
 
@@ -36,8 +36,7 @@ struct Open(Option<SessionSlot>);
 impl Drop for Open {
     fn drop(&mut self) {
         if let Some(session) = self.0.as_ref().and_then(SessionSlot::opened) {
-            // Nothing is left to commit when changes are dropped.
-            let _ = session.finish(false);
+            session.abandon();
         }
     }
 }
@@ -54,27 +53,15 @@ impl<F, B> ResponseFuture<F, B> {
     }
 }
 
-/// What is left to do once the handler has answered.
-enum Next<B> {
-    Answer(Response<B>),
-    Commit { commit: CommitFuture, slot: SessionSlot, response: Response<B> },
-}
-
-/// The handler has answered: its changes are to be committed, or there are none.
-fn after<B: From<String>>(
-    mut response: Response<B>,
-    slot: Option<SessionSlot>,
-    is_judged: bool,
-) -> Next<B> {
-    if is_judged {
-        answer::vary_by_site(&mut response);
-    }
-    let Some(slot) = slot else { return Next::Answer(response) };
+/// The handler has answered: what is to be committed before the answer leaves, or it is complete.
+fn after<B: From<String>>(response: &mut Response<B>, slot: &SessionSlot) -> Option<CommitFuture> {
     let is_ok = !response.status().is_server_error();
-    match slot.opened().map(|session| session.finish(is_ok)) {
-        Some(Finish::Commit(commit)) => Next::Commit { commit, slot, response },
-        Some(Finish::Nothing) | None => Next::Answer(answer::seal(response, &slot)),
+    match slot.opened().map(|session| session.leave(is_ok)) {
+        Some(Leaving::After(commit)) => return Some(commit),
+        Some(Leaving::Now(outgoing)) => answer::seal(response, slot, Some(&outgoing)),
+        None => answer::seal(response, slot, None),
     }
+    None
 }
 
 impl<F, B, E> Future for ResponseFuture<F, B>
@@ -87,16 +74,17 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         if let StateProjection::Handling { future, open, is_judged } = state.as_mut().project() {
-            let response = ready!(future.poll(cx))?;
-            match after(response, open.0.take(), *is_judged) {
-                Next::Answer(response) => {
-                    state.set(State::Answered { response: None });
-                    return Poll::Ready(Ok(response));
-                }
-                Next::Commit { commit, slot, response } => {
-                    state.set(State::Committing { commit, slot, response: Some(response) });
-                }
+            let mut response = ready!(future.poll(cx))?;
+            if *is_judged {
+                answer::vary_by_site(&mut response);
             }
+            let slot = open.0.take();
+            let commit = slot.as_ref().and_then(|slot| after(&mut response, slot));
+            let (Some(commit), Some(slot)) = (commit, slot) else {
+                state.set(State::Answered { response: None });
+                return Poll::Ready(Ok(response));
+            };
+            state.set(State::Committing { commit, slot, response: Some(response) });
         }
         let response = match state.project() {
             StateProjection::Answered { response } => response.take(),
@@ -116,9 +104,11 @@ fn committed<B: From<String>>(
     response: Response<B>,
     slot: &SessionSlot,
 ) -> Response<B> {
-    let response = match outcome {
+    let mut response = match outcome {
         Ok(()) => response,
         Err(error) => SessionRejection::from(error).respond(),
     };
-    answer::seal(response, slot)
+    let outgoing = slot.opened().map(Opened::outgoing);
+    answer::seal(&mut response, slot, outgoing.as_ref());
+    response
 }

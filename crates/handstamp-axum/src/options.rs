@@ -50,6 +50,11 @@ impl Options {
         }
     }
 
+    /// Whether guards have a page to send a browser to.
+    pub(crate) const fn has_pages(&self) -> bool {
+        self.sign_in.is_some() || self.step_up.is_some()
+    }
+
     pub(crate) fn cookie(&self) -> &CookieSettings {
         self.manager.config().cookie()
     }

@@ -1,10 +1,11 @@
 //! The place in a request where its session is, or will be.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use handstamp_core::record::Client;
-use handstamp_core::{CookieValue, Presented, Session, SessionError};
+use handstamp_core::{CookieValue, Engine, Opened, Presented, RequestInfo, Session, SessionError};
 use http::HeaderValue;
 use http::header::USER_AGENT;
 use http::request::Parts;
@@ -29,16 +30,28 @@ use crate::options::Options;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct SessionSlot(Arc<Inner>);
+pub struct SessionSlot(Opened<Asked>);
 
-struct Inner {
+/// What is kept of a request beside its session.
+pub(crate) struct Asked {
     options: Arc<Options>,
-    cookie: Held,
-    pre_session: Held,
     user_agent: Option<HeaderValue>,
     ip: Option<IpAddr>,
+    /// Where the request was for, if a guard may send it to a page that leads back.
     path: Option<PathAndQuery>,
-    session: OnceLock<Session>,
+    /// Whether anybody has asked for the session.
+    is_open: AtomicBool,
+}
+
+impl RequestInfo for Asked {
+    fn engine(&self) -> &Arc<Engine> {
+        self.options.manager.engine()
+    }
+
+    fn client(&self) -> Client {
+        let user_agent = self.user_agent.as_ref().and_then(user_agent);
+        Client { ip: self.ip, user_agent, ..Client::default() }
+    }
 }
 
 impl SessionSlot {
@@ -46,14 +59,23 @@ impl SessionSlot {
     pub(crate) fn read(options: &Arc<Options>, head: &Parts) -> Self {
         let names = [&*options.cookie().name, &*options.pre_session_name];
         let [cookie, pre_session] = find(&head.headers, names);
-        Self(Arc::new(Inner {
-            cookie: cookie.into(),
-            pre_session: pre_session.into(),
-            user_agent: head.headers.get(USER_AGENT).cloned(),
-            ip: options.client_ip.as_ref().and_then(|ip| ip(head)),
-            path: head.uri.path_and_query().cloned(),
-            session: OnceLock::new(),
-            options: Arc::clone(options),
+        Self(Opened::new(Presented {
+            cookie: match cookie {
+                Found::None => CookieValue::None,
+                Found::One(value) => CookieValue::One(value),
+                Found::Several => CookieValue::Several,
+            },
+            pre_session: match pre_session {
+                Found::One(value) => std::str::from_utf8(value).ok(),
+                Found::None | Found::Several => None,
+            },
+            client: Asked {
+                user_agent: head.headers.get(USER_AGENT).cloned(),
+                ip: options.client_ip.as_ref().and_then(|ip| ip(head)),
+                path: options.has_pages().then(|| head.uri.path_and_query().cloned()).flatten(),
+                is_open: AtomicBool::new(false),
+                options: Arc::clone(options),
+            },
         }))
     }
 
@@ -67,11 +89,13 @@ impl SessionSlot {
     /// [`SessionError::Unavailable`] and its like when the store cannot be asked; trying again
     /// helps once it can. A cookie that is not good is no error.
     pub async fn load(&self) -> Result<Session, SessionError> {
-        let session = self.open();
-        if !session.try_resolve_cached() {
-            session.resolve().await?;
+        if let Some(session) = self.load_cached() {
+            return Ok(session);
         }
-        Ok(session.clone())
+        let session = self.0.session();
+        // In a box, because what waits for a store is large and would be carried by every handler.
+        Box::pin(session.resolve()).await?;
+        Ok(session)
     }
 
     /// The session of the cookie, for an answer that sets none: a proxy that asks whether to let a
@@ -81,37 +105,34 @@ impl SessionSlot {
     /// # Errors
     /// As [`SessionManager::look`](handstamp_core::SessionManager::look).
     pub async fn look(&self) -> Result<Session, SessionError> {
-        self.0.options.manager.look(self.0.presented_cookie()).await
+        self.options().manager.look(self.0.cookie()).await
     }
 
     /// The session if the near cache can judge it at once.
     pub(crate) fn load_cached(&self) -> Option<Session> {
-        let session = self.open();
-        session.try_resolve_cached().then(|| session.clone())
+        self.0.request().is_open.store(true, Ordering::Relaxed);
+        self.0.try_resolve_cached().then(|| self.0.session())
     }
 
     /// The session if anybody has asked for it.
-    pub(crate) fn opened(&self) -> Option<&Session> {
-        self.0.session.get()
+    pub(crate) fn opened(&self) -> Option<&Opened<Asked>> {
+        self.0.request().is_open.load(Ordering::Relaxed).then_some(&self.0)
     }
 
     pub(crate) fn options(&self) -> &Options {
-        &self.0.options
+        &self.0.request().options
     }
 
-    /// The path that the client asked for, before any router took parts of it off.
+    /// The path that the client asked for, before any router took parts of it off; kept only where
+    /// guards have a page to send to.
     pub(crate) fn path(&self) -> Option<&PathAndQuery> {
-        self.0.path.as_ref()
-    }
-
-    fn open(&self) -> &Session {
-        self.0.session.get_or_init(|| self.0.options.manager.open(self.0.presented()))
+        self.0.request().path.as_ref()
     }
 }
 
 impl std::fmt::Debug for SessionSlot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SessionSlot").field("session", &self.opened()).finish_non_exhaustive()
+        f.debug_struct("SessionSlot").field("session", &self.0.session()).finish_non_exhaustive()
     }
 }
 
@@ -120,98 +141,5 @@ impl<S: Send + Sync> axum_core::extract::FromRequestParts<S> for SessionSlot {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         parts.extensions.get().cloned().ok_or(crate::SessionRejection::NoLayer)
-    }
-}
-
-impl Inner {
-    fn presented_cookie(&self) -> CookieValue<'_> {
-        match &self.cookie {
-            Held::None => CookieValue::None,
-            Held::One(text) => CookieValue::One(text.as_bytes()),
-            Held::Several => CookieValue::Several,
-        }
-    }
-
-    fn presented(&self) -> Presented<'_> {
-        Presented {
-            cookie: self.presented_cookie(),
-            pre_session: match &self.pre_session {
-                Held::One(text) => Some(text.as_str()),
-                Held::None | Held::Several => None,
-            },
-            client: Client {
-                ip: self.ip,
-                user_agent: self.user_agent.as_ref().and_then(user_agent),
-                ..Client::default()
-            },
-        }
-    }
-}
-
-/// What was presented, kept in place: a request costs no allocation for its cookie.
-enum Held {
-    None,
-    One(Short),
-    Several,
-}
-
-impl From<Found<'_>> for Held {
-    fn from(found: Found<'_>) -> Self {
-        match found {
-            Found::None => Self::None,
-            Found::One(value) => Self::One(Short::of(value)),
-            Found::Several => Self::Several,
-        }
-    }
-}
-
-/// Text of a length that a token may have. A longer one, or one that is not ASCII, is no token
-/// whatever it says, and is kept as the empty text, which is none either.
-struct Short {
-    length: u8,
-    bytes: [u8; Self::MAX as usize],
-}
-
-impl Short {
-    const MAX: u8 = 80;
-
-    fn of(value: &[u8]) -> Self {
-        let mut short = Self { length: 0, bytes: [0; Self::MAX as usize] };
-        if let Ok(length) = u8::try_from(value.len())
-            && let Some(room) = short.bytes.get_mut(..value.len())
-            && value.is_ascii()
-        {
-            room.copy_from_slice(value);
-            short.length = length;
-        }
-        short
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..usize::from(self.length)]
-    }
-
-    fn as_str(&self) -> &str {
-        std::str::from_utf8(self.as_bytes()).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Short;
-
-    #[test]
-    fn a_token_is_kept_and_what_cannot_be_one_is_nothing() {
-        let long = [b'a'; 81];
-        let rows: [(&[u8], &str); 5] = [
-            (b"abc", "abc"),
-            (b"", ""),
-            (b"\xff", ""),
-            (&long, ""),
-            (&[b'a'; 80], &"a".repeat(80)),
-        ];
-        for (sent, kept) in rows {
-            assert_eq!(Short::of(sent).as_str(), kept);
-        }
     }
 }

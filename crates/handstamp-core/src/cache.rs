@@ -7,38 +7,63 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Quick;
+use zeroize::Zeroizing;
 
 use crate::head::{Deployment, Head};
 use crate::id::{IdBuildHasher, SessionId, Subject};
 use crate::key::KeyRing;
-use crate::policy::{self, LastSeen};
+use crate::policy::{self, LastSeen, touch_interval};
 use crate::record::Record;
 use crate::roles::Roles;
 use crate::time::Timestamp;
-use crate::token::Token;
+use crate::token::{Token, TokenText};
 
 /// A subject's head as this process knows it: one cell per subject, shared by all its sessions.
 #[derive(Debug)]
-pub(crate) struct HeadCell(RwLock<Arc<Head>>);
+pub(crate) struct HeadCell {
+    head: RwLock<Arc<Head>>,
+    /// The epoch whose sessions may be live, for the hot path; [`NO_EPOCH`] while the subject is
+    /// disabled.
+    allowed: AtomicU64,
+}
+
+/// The epoch of nobody: no head counts so far.
+const NO_EPOCH: u64 = u64::MAX;
+
+fn allowed_by(head: &Head) -> u64 {
+    if head.is_disabled { NO_EPOCH } else { head.epoch }
+}
 
 impl HeadCell {
     pub(crate) fn get(&self) -> Arc<Head> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.head.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Looks at the head without taking a share in it: for the hot path.
+    /// Whether a session of `epoch` may be live: [`Head::allows`], without a lock.
+    fn allows(&self, epoch: u64) -> bool {
+        epoch != NO_EPOCH && self.allowed.load(Ordering::Acquire) == epoch
+    }
+
+    /// Looks at the head without taking a share in it.
     fn look<T>(&self, look: impl FnOnce(&Head) -> T) -> T {
-        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.head.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn new(head: &Head) -> Self {
+        let allowed = allowed_by(head).into();
+        Self { head: RwLock::new(Arc::new(head.clone())), allowed }
     }
 
     /// Takes `head` over unless a later one is known.
     fn learn(&self, head: &Head) {
-        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.head.write().unwrap_or_else(PoisonError::into_inner);
         if head.version >= held.version {
             *held = Arc::new(head.clone());
+            self.allowed.store(allowed_by(head), Ordering::Release);
         }
     }
 }
@@ -107,9 +132,12 @@ impl Activity {
     }
 
     /// Notes activity; answers whether it has moved so far that the store should hear of it.
-    pub(crate) fn note(&self, now: Timestamp, interval: std::time::Duration) -> bool {
+    pub(crate) fn note(&self, now: Timestamp, interval: Duration) -> bool {
         let now_millis = now.as_millis();
-        self.at.fetch_max(now_millis, Ordering::Relaxed);
+        // Looked at before it is written: who is there in the same millisecond writes nothing.
+        if self.at.load(Ordering::Relaxed) < now_millis {
+            self.at.fetch_max(now_millis, Ordering::Relaxed);
+        }
         self.is_exact.store(true, Ordering::Relaxed);
         let told = self.told.load(Ordering::Relaxed);
         let has_moved = now.since(Timestamp::from_millis(told)) >= interval && now_millis > told;
@@ -121,25 +149,36 @@ impl Activity {
     }
 }
 
-/// A session in use: its record, its head, its activity, and the token that is current, so that a
-/// hit costs a comparison and no HMAC.
+/// A session in use: its record, its head, its activity, and the text of the token that is current,
+/// so that a hit costs a comparison and no HMAC.
 #[derive(Debug)]
 pub(crate) struct Cached {
     pub(crate) record: Arc<Record>,
     pub(crate) head: Option<Arc<HeadCell>>,
     pub(crate) activity: Arc<Activity>,
-    token: Option<Token>,
+    /// How far activity must have moved before it is written.
+    pub(crate) touch_interval: Duration,
+    token: Option<Zeroizing<TokenText>>,
 }
 
 impl Cached {
     /// The token that is current; `None` when its key has been retired.
-    pub(crate) const fn token(&self) -> Option<&Token> {
-        self.token.as_ref()
+    pub(crate) fn token(&self) -> Option<Token> {
+        self.token.as_ref()?.to_token()
     }
 
-    /// Whether `presented` is the current token.
-    pub(crate) fn is_current(&self, presented: &Token) -> bool {
+    /// Whether `presented` is the text of the current token.
+    pub(crate) fn is_current(&self, presented: &TokenText) -> bool {
         self.token.as_ref().is_some_and(|token| token.is_same(presented))
+    }
+
+    /// Whether the head, where there is one, lets the session be live.
+    pub(crate) fn is_allowed(&self) -> bool {
+        match &self.head {
+            Some(head) => head.allows(self.record.epoch),
+            // A session with a subject is never without a head; if it were, nothing would allow it.
+            None => self.record.subject.is_none(),
+        }
     }
 
     pub(crate) fn head(&self) -> Option<Arc<Head>> {
@@ -340,11 +379,12 @@ impl Cache {
         let token = self.token(before.as_deref(), &record);
         let head = head.map(|head| self.cell(head));
         let head = head.or_else(|| before.and_then(|before| before.head.clone()));
-        Arc::new(Cached { record, head, activity, token })
+        let touch_interval = touch_interval(record.idle_lifetime.unwrap_or(Duration::MAX));
+        Arc::new(Cached { record, head, activity, touch_interval, token })
     }
 
     /// The current token of `record`: that of the snapshot before, if it has not changed.
-    fn token(&self, before: Option<&Cached>, record: &Record) -> Option<Token> {
+    fn token(&self, before: Option<&Cached>, record: &Record) -> Option<Zeroizing<TokenText>> {
         if record.is_tombstone() {
             return None;
         }
@@ -356,7 +396,8 @@ impl Cache {
             return before.token.clone();
         }
         let key = self.keys.find(record.lineage.key_id)?;
-        Some(Token::current(&key, &record.id, record.transport, &record.lineage))
+        let token = Token::current(&key, &record.id, record.transport, &record.lineage);
+        Some(Zeroizing::new(TokenText::of(&token)))
     }
 
     /// The one cell of a subject, made if nobody holds it.
@@ -366,7 +407,7 @@ impl Cache {
             cell.learn(head);
             return cell;
         }
-        let cell = Arc::new(HeadCell(RwLock::new(Arc::new(head.clone()))));
+        let cell = Arc::new(HeadCell::new(head));
         heads.insert(head.subject.clone(), Arc::downgrade(&cell));
         if heads.len() > 64 && heads.len().is_power_of_two() {
             heads.retain(|_, cell| cell.strong_count() > 0);
@@ -378,7 +419,6 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn activity_is_told_once_it_has_moved_by_the_interval() {

@@ -85,24 +85,25 @@ impl PreSession {
     }
 }
 
-/// A visitor's cookie as it was presented: decoded, its MAC not looked at, so that a request that
-/// asks for no CSRF token costs no HMAC.
+/// A visitor's cookie as it was presented, not looked into, so that a request that asks for no CSRF
+/// token costs no HMAC.
 #[derive(Clone, Copy)]
-pub(crate) struct Unproven([u8; 33]);
+pub(crate) struct Unproven([u8; 44]);
 
 impl Unproven {
-    /// Decodes a cookie; `None` when it cannot have been made here.
+    /// Takes a cookie; `None` when its length shows that it was not made here.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        encoding::decode(text.as_bytes()).map(Self)
+        text.as_bytes().try_into().ok().map(Self)
     }
 
     /// The nonce; `None` when the cookie was not made here.
     pub(crate) fn prove(&self, keys: &KeyRing) -> Option<PreSession> {
-        let key = keys.find(self.0[0])?;
+        let cookie: [u8; 33] = encoding::decode(&self.0)?;
+        let key = keys.find(cookie[0])?;
         let mut nonce = [0; 16];
-        nonce.copy_from_slice(&self.0[1..17]);
+        nonce.copy_from_slice(&cookie[1..17]);
         let expected = mac(key.csrf_key(), &[COOKIE, &nonce]);
-        bool::from(expected[..16].ct_eq(&self.0[17..])).then_some(PreSession(nonce))
+        bool::from(expected[..16].ct_eq(&cookie[17..])).then_some(PreSession(nonce))
     }
 }
 

@@ -8,6 +8,12 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Encodes `bytes` as base64url without padding into `text`, which has exactly the room.
+pub(crate) fn encode_into(bytes: &[u8], text: &mut [u8]) {
+    // A room too small would stay as it was, and no token is like it.
+    let _ = URL_SAFE_NO_PAD.encode_slice(bytes, text);
+}
+
 /// Decodes canonical base64url of exactly `N` bytes; anything else is `None`.
 pub(crate) fn decode<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut out = [0_u8; N];
@@ -45,6 +51,17 @@ pub(crate) fn decode_into<const N: usize>(text: &[u8], out: &mut [u8; N]) -> boo
     let left_over = bits & (0xff_ffff >> (8 * tail.len()));
     let is_canonical = rest.is_empty() || left_over == 0;
     is_canonical && seen & NO_DIGIT == 0
+}
+
+/// Set in what [`group`] answers for characters of which one is no digit.
+pub(crate) const NO_GROUP: u32 = 1 << 31;
+
+/// The 24 bits of four characters of base64url.
+#[inline]
+pub(crate) fn group(characters: &[u8; 4]) -> u32 {
+    let [a, b, c, d] = characters.map(|character| VALUES[usize::from(character)]);
+    let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
+    bits | u32::from((a | b | c | d) & NO_DIGIT) << 24
 }
 
 /// Set in the value of what is no digit; no digit's value has it.

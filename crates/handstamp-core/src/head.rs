@@ -28,6 +28,11 @@ pub struct Head {
 }
 
 impl Head {
+    /// Whether a session of `epoch` may be live.
+    pub const fn allows(&self, epoch: u64) -> bool {
+        !self.is_disabled && self.epoch == epoch
+    }
+
     /// The head of a subject of whom nothing is stored yet.
     pub const fn new(subject: Subject) -> Self {
         Self {

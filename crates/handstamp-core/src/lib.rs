@@ -39,7 +39,7 @@ pub mod verdict;
 mod watch;
 
 pub use config::SessionConfig;
-pub use engine::{Bulk, Cleaned, RefreshCase, Refreshed};
+pub use engine::{Bulk, Cleaned, Engine, RefreshCase, Refreshed};
 pub use error::{Refused, SessionError};
 pub use id::{SessionId, Subject};
 pub use key::KeyRing;
@@ -48,7 +48,8 @@ pub use manager::{
     SessionManagerBuilder, SignInFailure, Why,
 };
 pub use session::{
-    CommitFuture, CookieAction, CookieValue, Ending, Finish, Outgoing, Presented, Session,
+    CommitFuture, CookieAction, CookieValue, Ending, Finish, Leaving, Opened, Outgoing, Presented,
+    RequestInfo, Session,
 };
 pub use sign_in::SignIn;
 pub use token::AccessClaim;

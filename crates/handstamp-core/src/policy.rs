@@ -54,6 +54,20 @@ pub enum Standing {
     },
 }
 
+/// Whether `record` is live at `now`, where its head, if it has one, allows it or not: what
+/// [`standing`] answers, without the reasons.
+pub fn is_live(
+    record: &Record,
+    is_allowed: bool,
+    deployment: Deployment,
+    seen: LastSeen,
+    now: Timestamp,
+) -> bool {
+    let is_whole = record.ended.is_none() && record.suspended.is_none();
+    let is_allowed = is_allowed && record.deployment_epoch == deployment.epoch;
+    is_whole && is_allowed && due(record, seen, now).is_none()
+}
+
 /// Judges `record` under its `head` and the `deployment` at `now`.
 pub fn standing(
     record: &Record,
@@ -62,6 +76,10 @@ pub fn standing(
     seen: LastSeen,
     now: Timestamp,
 ) -> Standing {
+    let is_allowed = head.map_or(record.subject.is_none(), |head| head.allows(record.epoch));
+    if is_live(record, is_allowed, deployment, seen, now) {
+        return Standing::Live;
+    }
     if let Some(ended) = &record.ended {
         return Standing::Over { ended: ended.clone(), is_written: true };
     }

@@ -48,7 +48,8 @@ impl Timestamp {
 }
 
 fn millis(span: Duration) -> i64 {
-    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+    let seconds = i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1000).saturating_add(i64::from(span.subsec_millis()))
 }
 
 impl fmt::Debug for Timestamp {

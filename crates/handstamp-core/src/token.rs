@@ -5,6 +5,8 @@
 //! tokens; the proof needs the key **and** the record's salt, so neither a stolen database nor a
 //! stolen key makes one.
 
+mod text;
+
 use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -17,6 +19,8 @@ use crate::id::SessionId;
 use crate::key::{KeyRing, RootKey};
 use crate::random::{RandomError, Rng, random};
 use crate::record::{Lineage, Record, Transport};
+
+pub(crate) use text::TokenText;
 
 const LEN: usize = 56;
 const TEXT_LEN: usize = 75;
@@ -244,12 +248,12 @@ pub(crate) fn new_salt(rng: &dyn Rng) -> Result<[u8; 16], RandomError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::id::Partition;
     use crate::random::SystemRng;
 
-    fn a_token(keys: &KeyRing, transport: Transport) -> Token {
+    pub(crate) fn a_token(keys: &KeyRing, transport: Transport) -> Token {
         let id = SessionId::generate(Partition(3), &SystemRng).unwrap();
         Token::make(&keys.active(), &id, transport, 7, &[5; 16])
     }

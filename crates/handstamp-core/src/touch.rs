@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::cache::Cached;
 use crate::id::{IdBuildHasher, SessionId};
-use crate::policy::touch_interval;
 use crate::store::{SessionStore, StoreError};
 use crate::time::Timestamp;
 
@@ -19,9 +18,7 @@ pub(crate) struct Touches(Mutex<HashMap<SessionId, Timestamp, IdBuildHasher>>);
 impl Touches {
     /// Notes that the session was used at `now`.
     pub(crate) fn note(&self, cached: &Cached, now: Timestamp) {
-        let idle = cached.record.idle_lifetime;
-        let interval = touch_interval(idle.unwrap_or(std::time::Duration::MAX));
-        if cached.activity.note(now, interval) {
+        if cached.activity.note(now, cached.touch_interval) {
             self.lock().insert(cached.record.id, now);
         }
     }

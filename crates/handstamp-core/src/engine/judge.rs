@@ -11,7 +11,7 @@ use crate::id::SessionId;
 use crate::policy::{self, Standing};
 use crate::record::{EndReason, Transport};
 use crate::time::Timestamp;
-use crate::token::Token;
+use crate::token::{Token, TokenText};
 use crate::verdict::{CookieVerdict, Rotation, judge_cookie};
 
 /// What a presented cookie is worth.
@@ -25,32 +25,33 @@ pub(crate) enum Judged {
 }
 
 impl Engine {
-    /// The session of `token`, if the cache alone can say yes and nothing is to be rotated: a lookup
-    /// and a comparison.
-    pub(crate) fn known_good(&self, token: &Token) -> Option<Arc<Cached>> {
-        let now = self.now();
-        self.known_live(token, now).filter(|cached| !self.is_rotation_due(cached, now))
+    /// The session of a cookie with this text, if the cache alone can say yes and nothing is to be
+    /// rotated, and when it said so: a lookup and a comparison.
+    pub(crate) fn known_good(&self, text: &TokenText) -> Option<(Arc<Cached>, Timestamp)> {
+        let (cached, now) = self.known_live(text)?;
+        (!self.is_rotation_due(&cached, now)).then_some((cached, now))
     }
 
     /// The same for somebody who rotates nothing.
-    fn known_live(&self, token: &Token, now: Timestamp) -> Option<Arc<Cached>> {
-        let cached = self.cache.get(&token.session())?;
-        let is_good = cached.is_current(token)
-            && self.keys.is_usable(token.key_id())
-            && cached.record.lineage.is_seen
-            && self.standing_at(&cached, now) == Standing::Live;
-        is_good.then_some(cached)
+    #[inline]
+    fn known_live(&self, text: &TokenText) -> Option<(Arc<Cached>, Timestamp)> {
+        let (cached, now) = (self.cache.get(&text.session()?)?, self.now());
+        let (record, lineage) = (&cached.record, &cached.record.lineage);
+        let is_good = cached.is_current(text)
+            && record.transport == Transport::Cookie
+            && self.keys.is_usable(lineage.key_id)
+            && lineage.is_seen
+            && self.is_live_at(&cached, now);
+        is_good.then_some((cached, now))
     }
 
     fn is_rotation_due(&self, cached: &Cached, now: Timestamp) -> bool {
         policy::is_rotation_due(&cached.record, &self.config, self.keys.active_id(), now)
     }
 
-    /// Judges a cookie. An error is a fault of the system: never a yes, never a no.
+    /// Judges a cookie that the cache did not know for good. An error is a fault of the system:
+    /// never a yes, never a no.
     pub(crate) async fn judge(self: &Arc<Self>, token: &Token) -> Result<Judged, SessionError> {
-        if let Some(session) = self.known_good(token) {
-            return Ok(Judged::Good { session, must_send: false });
-        }
         match self.proven_cookie(token).await? {
             Ok(session) => self.weigh(token, session).await,
             Err(why) => Ok(Judged::refused(why)),
@@ -60,12 +61,11 @@ impl Engine {
     /// Judges a cookie for somebody who cannot hand the holder another: nothing is rotated, and what
     /// [`Judged::Good`] says of sending is of no use.
     pub(crate) async fn look(self: &Arc<Self>, token: &Token) -> Result<Judged, SessionError> {
-        let now = self.now();
-        if let Some(session) = self.known_live(token, now) {
+        if let Some((session, _)) = self.known_live(&TokenText::of(token)) {
             return Ok(Judged::Good { session, must_send: false });
         }
         match self.proven_cookie(token).await? {
-            Ok(session) => self.verdict(token, session, now).await,
+            Ok(session) => self.verdict(token, session, self.now()).await,
             Err(why) => Ok(Judged::refused(why)),
         }
     }
@@ -105,7 +105,8 @@ impl Engine {
         let judged = self.verdict(token, session, now).await?;
         match judged {
             Judged::Good { session, must_send: false }
-                if session.is_current(token) && self.is_rotation_due(&session, now) =>
+                if session.is_current(&TokenText::of(token))
+                    && self.is_rotation_due(&session, now) =>
             {
                 self.rotate_due(token, session).await
             }

@@ -39,8 +39,8 @@ use crate::time::{Clock, Timestamp};
 use crate::touch::Touches;
 use crate::watch::Watchers;
 
-/// Everything that one manager and all its sessions share.
-pub(crate) struct Engine {
+/// Everything that one manager and all its sessions share. From outside there is nothing to see.
+pub struct Engine {
     pub(crate) config: SessionConfig,
     pub(crate) keys: KeyRing,
     pub(crate) store: Arc<dyn SessionStore>,
@@ -111,6 +111,12 @@ impl Engine {
     pub(crate) fn standing_at(&self, cached: &Cached, now: Timestamp) -> Standing {
         let (deployment, seen) = (self.cache.deployment(), cached.activity.last_seen());
         cached.with_head(|head| policy::standing(&cached.record, head, deployment, seen, now))
+    }
+
+    /// Whether a session is live at `now`: for the hot path, which needs no reason.
+    pub(crate) fn is_live_at(&self, cached: &Cached, now: Timestamp) -> bool {
+        let (deployment, seen) = (self.cache.deployment(), cached.activity.last_seen());
+        policy::is_live(&cached.record, cached.is_allowed(), deployment, seen, now)
     }
 
     /// The standing of a record that was listed, with the head it was listed under.

@@ -81,7 +81,7 @@ impl Engine {
                 if let Some(at) = last_active_at {
                     self.touches.note(&session, at.min(self.now()));
                 }
-                let token = session.token().cloned().ok_or(SessionError::Invalid)?;
+                let token = session.token().ok_or(SessionError::Invalid)?;
                 let (record, roles) = (Arc::clone(&session.record), session.roles());
                 Ok(Refreshed { token, case, record, roles })
             }

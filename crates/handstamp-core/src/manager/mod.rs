@@ -28,7 +28,7 @@ use crate::key::KeyRing;
 use crate::random::{Rng, SystemRng};
 use crate::record::{Client, Record, Transport};
 use crate::roles::Roles;
-use crate::session::{CookieValue, Presented, Session};
+use crate::session::{CookieValue, Opened, Outside, Presented, Session};
 use crate::sign_in::IntoSignIn;
 use crate::store::{Cursor, SessionStore};
 use crate::time::{Clock, SystemClock, Timestamp};
@@ -151,9 +151,18 @@ impl SessionManager {
         })
     }
 
-    /// The session of a request that presents this, not judged yet: for middleware.
+    /// The session of a request that presents this, not judged yet:
+    /// [`resolve`](Session::resolve) it before anything else.
     pub fn open(&self, presented: Presented<'_>) -> Session {
-        Session::open(Arc::clone(&self.engine), presented)
+        let Presented { cookie, pre_session, client } = presented;
+        let client = Outside { engine: Arc::clone(&self.engine), client };
+        Opened::new(Presented { cookie, pre_session, client }).session()
+    }
+
+    /// What this manager shares with its sessions: for middleware that opens them with
+    /// [`Opened::new`].
+    pub const fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 
     /// The live session of a cookie's value.
@@ -301,7 +310,7 @@ impl From<Refreshed> for Begun {
 impl Begun {
     /// The session of `cached`, with its token and roles.
     pub(crate) fn of(cached: &Cached) -> Result<Self, SessionError> {
-        let token = cached.token().cloned().ok_or(SessionError::Invalid)?;
+        let token = cached.token().ok_or(SessionError::Invalid)?;
         Ok(Self { token, record: Arc::clone(&cached.record), roles: cached.roles() })
     }
 

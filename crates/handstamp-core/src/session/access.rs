@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Session;
-use super::state::{Base, State};
+use super::inner::Inner;
+use super::opened::Outside;
+use super::state::State;
 use crate::cache::Cached;
 use crate::engine::Engine;
 use crate::error::SessionError;
@@ -14,9 +16,7 @@ impl Session {
     /// The session of a request whose access token was judged, or that was found by anything else
     /// than its cookie: whoever asks takes no token from the answer.
     pub(crate) fn of_access(engine: Arc<Engine>, cached: Arc<Cached>, client: Client) -> Self {
-        let mut state = State::new(Base::Live(cached), client);
-        state.is_by_access = true;
-        Self::with_state(engine, state)
+        Self(Inner::of_access(cached, Outside { engine, client }))
     }
 
     /// What an access token that is minted now for this session claims; `None` for a visitor

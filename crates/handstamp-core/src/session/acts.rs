@@ -44,7 +44,7 @@ impl Session {
             }
             state.require_cookie()?;
             let old = state.live().map(|cached| Arc::clone(&cached.record));
-            (old, state.take_delta(), state.client.clone())
+            (old, state.take_delta(), self.0.request.client())
         };
         let engine = self.engine();
         let delta = Arc::new(Mutex::new(delta));
@@ -273,7 +273,7 @@ impl Session {
         let session = self.clone();
         let task = tokio::spawn(async move {
             let this = session.clone();
-            let _turn = this.0.turn.lock().await;
+            let _turn = this.0.turn().lock().await;
             if matches!(session.lock().base, Base::Presented(_)) {
                 session.resolve().await?;
             }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
+use super::inner::Plain;
 use crate::data::{self, DataError, JsonText};
 use crate::delta::Op;
 use crate::error::SessionError;
@@ -17,7 +18,14 @@ impl Session {
     /// # Errors
     /// [`DataError::Decode`] when what is stored is not a `T`; retrying never helps.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, DataError> {
-        let value = self.lock().value(key);
+        let value = match self.0.read() {
+            Plain::Live(known) => {
+                let value = known.cached.record.data.get(key);
+                return value.map(|json| data::decode(key, json)).transpose();
+            }
+            Plain::Nobody => return Ok(None),
+            Plain::Not => self.lock().value(key),
+        };
         value.map(|json| data::decode(key, &json)).transpose()
     }
 
@@ -105,7 +113,11 @@ impl Session {
 
     /// Whether there is anything under `key`.
     pub fn has(&self, key: &str) -> bool {
-        self.lock().value(key).is_some()
+        match self.0.read() {
+            Plain::Live(known) => known.cached.record.data.get(key).is_some(),
+            Plain::Nobody => false,
+            Plain::Not => self.lock().value(key).is_some(),
+        }
     }
 
     /// The keys that hold something, sorted.

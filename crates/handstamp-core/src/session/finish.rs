@@ -9,6 +9,8 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::Session;
+use super::inner::{Inner, Known};
+use super::opened::RequestInfo;
 use super::state::{Base, State};
 use crate::cache::Cached;
 use crate::commit::{Answer, Committed, Job, answered};
@@ -95,38 +97,15 @@ impl Session {
     /// false (a 5xx, a panic) what was changed since the last commit is dropped.
     pub fn finish(&self, is_good: bool) -> Finish {
         let mut state = self.lock();
-        if state.is_activity
-            && let Base::Live(cached) = &state.base
-        {
-            self.engine().touches.note(cached, self.engine().now());
+        match self.0.settle(&mut state, is_good) {
+            Some(delta) => Finish::Commit(self.begin_commit(&mut state, delta)),
+            None => Finish::Nothing,
         }
-        let delta = state.take_delta();
-        if !is_good || delta.is_empty() {
-            return Finish::Nothing;
-        }
-        Finish::Commit(self.begin_commit(&mut state, delta))
     }
 
     /// What goes out with the response. To be asked once, after the commit.
     pub fn outgoing(&self) -> Outgoing {
-        let mut state = self.lock();
-        let mut cookie = std::mem::take(&mut state.cookie);
-        if let (CookieAction::Set { max_age, .. }, Some(cached)) = (&mut cookie, state.live()) {
-            *max_age = cookie_age(&cached.record, self.engine());
-        }
-        // Which of two cookies is wrong nobody can tell: the browser keeps both.
-        if state.is_ambiguous {
-            cookie = CookieAction::None;
-        }
-        let is_new = state.is_visitor_new && !state.is_ambiguous && !state.is_by_access;
-        let visitor = state.visitor.filter(|_| is_new);
-        let is_set = cookie != CookieAction::None || visitor.is_some();
-        Outgoing {
-            cookie,
-            pre_session: visitor.map(|visitor| visitor.to_cookie(&self.engine().keys)),
-            was_used: state.was_used || is_set,
-            clear_site_data: state.has_signed_out && self.engine().config.clear_site_data(),
-        }
+        self.0.outgoing(&mut self.lock())
     }
 
     /// Commits what was changed, now, and tells what became of it.
@@ -153,7 +132,7 @@ impl Session {
         commit.await
     }
 
-    fn begin_commit(&self, state: &mut State, delta: Delta) -> CommitFuture {
+    pub(super) fn begin_commit(&self, state: &mut State, delta: Delta) -> CommitFuture {
         let session = self.clone();
         let engine = self.engine();
         engine.ensure_maintenance();
@@ -166,7 +145,7 @@ impl Session {
             tracing::debug!("a request with a superseded session token stored nothing");
             return CommitFuture { session, step: Commit::Nothing };
         }
-        let (this, client) = (self.clone(), state.client.clone());
+        let (this, client) = (self.clone(), self.0.request.client());
         let begun = tokio::spawn(async move { this.begin_with(client, delta).await });
         CommitFuture { session, step: Commit::Begin(begun) }
     }
@@ -174,7 +153,7 @@ impl Session {
     /// Begins a session with what was changed, or adds it to the one that another commit of this
     /// request has begun meanwhile: a request begins one at most.
     async fn begin_with(&self, client: Client, delta: Delta) -> Result<(), SessionError> {
-        let _turn = self.0.turn.lock().await;
+        let _turn = self.0.turn().lock().await;
         let (live, may_begin) = {
             let state = self.lock();
             (state.live().map(|cached| cached.record.id), state.may_begin())
@@ -204,6 +183,53 @@ impl Session {
         let mut state = self.lock();
         state.cookie = CookieAction::set(&session);
         state.rebase(session, self.engine().sizes());
+    }
+}
+
+impl<R: RequestInfo + ?Sized> Inner<R> {
+    /// Notes activity and takes what is to be committed, if anything is. The activity of a request
+    /// counts from when its token was judged.
+    pub(super) fn settle(&self, state: &mut State, is_good: bool) -> Option<Delta> {
+        if state.is_activity
+            && let Base::Live(cached) = &state.base
+        {
+            let at = state.judged_at.unwrap_or_else(|| self.engine().now());
+            self.engine().touches.note(cached, at);
+        }
+        let delta = state.take_delta();
+        (is_good && !delta.is_empty()).then_some(delta)
+    }
+
+    /// The same for a request that has only read: nothing is to be committed.
+    pub(super) fn settle_plain(&self, known: &Known) {
+        let engine = self.engine();
+        engine.touches.note(&known.cached, known.at.unwrap_or_else(|| engine.now()));
+    }
+
+    /// What goes out with the response to a request that has only read.
+    pub(super) fn outgoing_plain(&self) -> Outgoing {
+        let (cookie, pre_session) = (CookieAction::None, None);
+        Outgoing { cookie, pre_session, was_used: self.was_read(), clear_site_data: false }
+    }
+
+    pub(super) fn outgoing(&self, state: &mut State) -> Outgoing {
+        let mut cookie = std::mem::take(&mut state.cookie);
+        if let (CookieAction::Set { max_age, .. }, Some(cached)) = (&mut cookie, state.live()) {
+            *max_age = cookie_age(&cached.record, self.engine());
+        }
+        // Which of two cookies is wrong nobody can tell: the browser keeps both.
+        if state.is_ambiguous {
+            cookie = CookieAction::None;
+        }
+        let is_new = state.is_visitor_new && !state.is_ambiguous && !state.is_by_access;
+        let visitor = state.visitor.filter(|_| is_new);
+        let is_set = cookie != CookieAction::None || visitor.is_some();
+        Outgoing {
+            cookie,
+            pre_session: visitor.map(|visitor| visitor.to_cookie(&self.engine().keys)),
+            was_used: self.was_read() || state.was_used || is_set,
+            clear_site_data: state.has_signed_out && self.engine().config.clear_site_data(),
+        }
     }
 }
 

@@ -8,15 +8,18 @@ mod data;
 mod ended;
 mod finish;
 mod flash;
+mod inner;
 mod life;
+mod opened;
 mod resolve;
 mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 pub use ended::Ending;
 pub use finish::{CommitFuture, CookieAction, Finish, Outgoing};
+pub use opened::{Leaving, Opened, RequestInfo};
 pub use resolve::{CookieValue, Presented};
 
 use crate::cache::Cached;
@@ -25,6 +28,8 @@ use crate::error::Refused;
 use crate::id::{SessionId, Subject};
 use crate::record::{Kind, Record};
 use crate::roles::Roles;
+use inner::{Inner, Plain};
+pub(crate) use opened::Outside;
 use state::State;
 
 /// The session of one request. Clones are handles to the same session.
@@ -37,54 +42,33 @@ use state::State;
 /// A session of a visitor for whom nothing was stored has no id and no record; it gets both when
 /// something is stored.
 #[derive(Clone)]
-pub struct Session(pub(crate) Arc<Inner>);
-
-/// What the clones of a session share.
-pub(crate) struct Inner {
-    pub(crate) engine: Arc<Engine>,
-    state: Mutex<State>,
-    /// Held by whatever makes a session of this request begin or end, so that no two do at once.
-    turn: tokio::sync::Mutex<()>,
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if !state.delta.is_empty() {
-            self.engine.dropped_dirty.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            tracing::warn!(
-                session = state.live().map(|cached| cached.record.id.to_string()),
-                "a session was changed and dropped without commit()"
-            );
-        }
-    }
-}
+pub struct Session(Arc<Inner>);
 
 impl Session {
-    #[inline]
-    pub(crate) fn with_state(engine: Arc<Engine>, state: State) -> Self {
-        Self(Arc::new(Inner { engine, state: Mutex::new(state), turn: Default::default() }))
-    }
-
     fn engine(&self) -> &Arc<Engine> {
-        &self.0.engine
+        self.0.engine()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
+    }
+
+    /// Reads something of the session in use; `None` for a visitor without one.
+    fn look<T>(&self, look: impl FnOnce(&Arc<Cached>) -> T) -> Option<T> {
+        match self.0.read() {
+            Plain::Live(known) => Some(look(&known.cached)),
+            Plain::Nobody => None,
+            Plain::Not => self.lock().live().map(look),
+        }
     }
 
     /// Reads something of the record; `None` for a visitor without one.
     fn read<T>(&self, read: impl FnOnce(&Record) -> T) -> Option<T> {
-        let mut state = self.lock();
-        state.was_used = true;
-        state.live().map(|cached| read(&cached.record))
+        self.look(|cached| read(&cached.record))
     }
 
     fn live(&self) -> Option<Arc<Cached>> {
-        let mut state = self.lock();
-        state.was_used = true;
-        state.live().cloned()
+        self.look(Arc::clone)
     }
 
     /// The public name; a visitor for whom nothing was stored has none.
@@ -151,19 +135,20 @@ impl Session {
 
     /// Whether something was changed and is not committed yet.
     pub fn is_modified(&self) -> bool {
-        !self.lock().delta.is_empty()
+        self.0.lock_if_kept().is_some_and(|state| !state.delta.is_empty())
     }
 
     /// Whether the session was destroyed in this request.
     pub fn is_destroyed(&self) -> bool {
-        self.lock().is_destroyed
+        self.0.lock_if_kept().is_some_and(|state| state.is_destroyed)
     }
 
     /// Why the presented token was refused, if one was.
     pub fn refusal(&self) -> Option<Refused> {
-        let mut state = self.lock();
-        state.was_used = true;
-        state.refusal
+        match self.0.read() {
+            Plain::Live(_) => None,
+            Plain::Nobody | Plain::Not => self.lock().refusal,
+        }
     }
 
     /// Says that this request is no activity: a status poll, an event stream, an automatic
@@ -173,10 +158,18 @@ impl Session {
     }
 }
 
+/// Shows the id, and what is changed if anything may be. To be shown changes nothing.
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let state = self.lock();
-        let id = state.live().map(|cached| cached.record.id);
-        f.debug_struct("Session").field("id", &id).field("delta", &state.delta).finish()
+        let mut shown = f.debug_struct("Session");
+        if let Some(state) = self.0.lock_if_kept() {
+            let id = state.live().map(|cached| cached.record.id);
+            return shown.field("id", &id).field("delta", &state.delta).finish();
+        }
+        let id = match self.0.plain() {
+            Plain::Live(known) => Some(known.cached.record.id),
+            Plain::Nobody | Plain::Not => None,
+        };
+        shown.field("id", &id).finish()
     }
 }

@@ -1,15 +1,13 @@
 //! From what a request presents to a session.
 
+use std::fmt;
+
 use super::Session;
-use super::state::{Base, State};
-use crate::csrf::Unproven;
-use crate::engine::{Engine, Judged};
+use super::finish::CookieAction;
+use super::state::Base;
+use crate::engine::Judged;
 use crate::error::{Refused, SessionError};
 use crate::record::Client;
-use crate::session::CookieAction;
-use crate::token::Token;
-use std::fmt;
-use std::sync::Arc;
 
 /// What a request carries under the session cookie's name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,13 +22,13 @@ pub enum CookieValue<'a> {
 
 /// What a request presents.
 #[derive(Clone)]
-pub struct Presented<'a> {
+pub struct Presented<'a, C = Client> {
     /// The session cookie.
     pub cookie: CookieValue<'a>,
     /// The value of the visitor's cookie, if there is exactly one.
     pub pre_session: Option<&'a str>,
-    /// Where the request comes from.
-    pub client: Client,
+    /// Where the request comes from, or what tells.
+    pub client: C,
 }
 
 impl fmt::Debug for CookieValue<'_> {
@@ -43,7 +41,7 @@ impl fmt::Debug for CookieValue<'_> {
     }
 }
 
-impl fmt::Debug for Presented<'_> {
+impl<C: fmt::Debug> fmt::Debug for Presented<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presented")
             .field("cookie", &self.cookie)
@@ -54,32 +52,10 @@ impl fmt::Debug for Presented<'_> {
 }
 
 impl Session {
-    /// The session of a request that presents this. Nothing is judged yet: no store is asked and
-    /// no key used.
-    pub(crate) fn open(engine: Arc<Engine>, presented: Presented<'_>) -> Self {
-        let (base, refusal) = match presented.cookie {
-            CookieValue::None => (Base::Nobody, None),
-            CookieValue::Several => (Base::Nobody, Some(Refused::Invalid)),
-            CookieValue::One(value) => match Token::from_cookie(value) {
-                Some(token) => (Base::Presented(token), None),
-                None => (Base::Nobody, Some(Refused::Invalid)),
-            },
-        };
-        let mut state = State::new(base, presented.client);
-        state.refusal = refusal;
-        state.is_ambiguous = presented.cookie == CookieValue::Several;
-        state.presented_visitor = presented.pre_session.and_then(Unproven::read);
-        Self::with_state(engine, state)
-    }
-
     /// Judges what was presented, if the near cache alone can: no waiting. Answers whether it is
     /// judged now.
     pub fn try_resolve_cached(&self) -> bool {
-        let mut state = self.lock();
-        let Base::Presented(token) = &state.base else { return true };
-        let Some(cached) = self.engine().known_good(token) else { return false };
-        state.base = Base::Live(cached);
-        true
+        self.0.try_resolve_cached()
     }
 
     /// Judges what was presented. A token that is refused leaves the session nobody's, with
@@ -93,11 +69,14 @@ impl Session {
         if self.try_resolve_cached() {
             return Ok(());
         }
-        let token = match &self.lock().base {
-            Base::Presented(token) => token.clone(),
+        let text = match &self.lock().base {
+            Base::Presented(text) => *text,
             Base::Nobody | Base::Live(_) => return Ok(()),
         };
-        let judged = self.engine().judge(&token).await?;
+        let judged = match text.to_cookie() {
+            Some(token) => self.engine().judge(&token).await?,
+            None => Judged::Refused { why: Refused::Invalid, proven: None },
+        };
         let mut state = self.lock();
         if !matches!(state.base, Base::Presented(_)) {
             return Ok(());
@@ -107,7 +86,7 @@ impl Session {
                 if must_send {
                     state.cookie = CookieAction::set(&session);
                 }
-                state.is_stale = !must_send && !session.is_current(&token);
+                state.is_stale = !must_send && !session.is_current(&text);
                 state.base = Base::Live(session);
             }
             Judged::Refused { why, proven } => {

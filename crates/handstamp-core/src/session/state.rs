@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::finish::CookieAction;
+use super::inner::{Known, Raw};
 use crate::cache::Cached;
 use crate::csrf::{PreSession, Unproven};
 use crate::data::JsonText;
@@ -10,13 +11,13 @@ use crate::delta::{Content, Delta, Op, Sizes};
 use crate::error::{Refused, SessionError};
 use crate::id::SessionId;
 use crate::key::KeyRing;
-use crate::record::Client;
-use crate::token::Token;
+use crate::time::Timestamp;
+use crate::token::TokenText;
 
 /// Where the session of a request comes from.
 pub(super) enum Base {
-    /// A token was presented and not judged yet.
-    Presented(Token),
+    /// What may be a token was presented and is not judged yet.
+    Presented(TokenText),
     /// There is no session.
     Nobody,
     /// A live session.
@@ -32,7 +33,8 @@ pub(crate) struct State {
     pub(super) refusal: Option<Refused>,
     /// The session whose token was refused although its proof was valid.
     pub(super) proven: Option<SessionId>,
-    pub(super) client: Client,
+    /// When the presented token was judged, if the cache could: then the request was activity.
+    pub(super) judged_at: Option<Timestamp>,
     /// The visitor's cookie that was presented, until somebody asks whether it is good.
     pub(super) presented_visitor: Option<Unproven>,
     /// The visitor's cookie that was presented and is good, or was made in this request.
@@ -52,27 +54,36 @@ pub(crate) struct State {
 }
 
 impl State {
-    #[inline]
-    pub(super) const fn new(base: Base, client: Client) -> Self {
-        Self {
-            base,
+    /// The state of a request that presented this, of which the cache knew that, if it has been
+    /// asked.
+    pub(super) fn of(raw: &Raw, known: Option<&Known>) -> Self {
+        let mut state = Self {
+            base: raw.token.map_or(Base::Nobody, Base::Presented),
             view: None,
             delta: Delta::new(),
-            refusal: None,
+            refusal: raw.is_nothing.then_some(Refused::Invalid),
             proven: None,
-            client,
-            presented_visitor: None,
+            judged_at: None,
+            presented_visitor: raw.visitor,
             visitor: None,
             is_visitor_new: false,
-            is_ambiguous: false,
-            is_by_access: false,
+            is_ambiguous: raw.is_ambiguous,
+            is_by_access: raw.is_by_access,
             is_stale: false,
             cookie: CookieAction::None,
             was_used: false,
             has_signed_out: false,
             is_destroyed: false,
             is_activity: true,
-        }
+        };
+        known.into_iter().for_each(|known| state.start_from(known));
+        state
+    }
+
+    /// Goes on from what the cache knew.
+    pub(super) fn start_from(&mut self, known: &Known) {
+        self.base = Base::Live(Arc::clone(&known.cached));
+        self.judged_at = known.at;
     }
 
     pub(super) const fn live(&self) -> Option<&Arc<Cached>> {

@@ -199,3 +199,32 @@ pub async fn a_refused_cookie_is_never_deleted(stage: Stage) {
         assert_eq!(session.outgoing().cookie, CookieAction::None);
     }
 }
+
+/// The text of a refresh token is no cookie, however well the cache knows it.
+pub async fn a_refresh_token_without_its_prefix_is_no_cookie(stage: Stage) {
+    let token = stage.refresh_token("ada").await;
+    let next = stage.sessions.refresh(&token, None).await.unwrap().token.to_text();
+    stage.sessions.refresh(&next, None).await.unwrap();
+    for text in [&*token, &*next] {
+        let bare = text.strip_prefix(crate::token::REFRESH_PREFIX).unwrap();
+        assert_eq!(present(&stage, bare).await, Err(Refused::Invalid));
+    }
+}
+
+/// What one handle of a request reads, writes and reads again is what all its handles see, whether
+/// anything was written before it or not.
+pub async fn handles_of_one_request_agree_before_and_after_a_change(stage: Stage) {
+    let cookie = stage.visitor("cart", "3").await;
+    let first = stage.request(&cookie).await;
+    let second = first.clone();
+    assert_eq!(second.get::<String>("cart").unwrap().as_deref(), Some("3"));
+    assert!(!first.is_modified() && first.has("cart"));
+    second.set("cart", "4").unwrap();
+    assert_eq!(first.get::<String>("cart").unwrap().as_deref(), Some("4"));
+    assert!(first.is_modified());
+    first.login("ada").await.unwrap();
+    assert_eq!(second.user_id().unwrap().as_str(), "ada");
+    assert_eq!(second.get::<String>("cart").unwrap().as_deref(), Some("4"));
+    second.logout().await.unwrap();
+    assert!(first.user_id().is_none() && first.record().is_none());
+}

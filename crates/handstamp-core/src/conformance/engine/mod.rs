@@ -82,6 +82,8 @@ macro_rules! engine_suite {
             a_cookie_of_a_retired_key_is_refused
             a_rotation_that_a_privilege_change_overtakes_gives_nothing_away
             a_refused_cookie_is_never_deleted
+            a_refresh_token_without_its_prefix_is_no_cookie
+            handles_of_one_request_agree_before_and_after_a_change
         } }
         $crate::engine_suite! { @tests $make, play_in_parallel, answers {
             a_change_whose_reply_is_lost_is_found_out
