@@ -8,5 +8,6 @@ mod memory_ledger;
 mod memory_store;
 mod model;
 mod regressions;
+mod schedule;
 mod sign_in_at_the_limit;
 mod suite;
