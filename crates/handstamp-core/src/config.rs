@@ -52,7 +52,7 @@ pub enum ReusePolicy {
     /// The session ends.
     #[default]
     End,
-    /// The session is suspended until somebody resumes it.
+    /// The session is suspended until its user steps up or somebody resumes it.
     Suspend,
 }
 

@@ -145,6 +145,9 @@ pub struct Suspended {
     /// Why, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Arc<str>>,
+    /// Whether a step-up takes the session back, and not only a person who resumes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_until_step_up: bool,
 }
 
 /// Where the current token of a session comes from: everything the verdict on a presented token

@@ -45,7 +45,8 @@ pub async fn c32_the_change_log_tells_each_change_once_in_order(fixture: &dyn Fi
 async fn min_generation_when_suspended(world: &World) -> u32 {
     let mut record = world.insert(&world.anonymous()).await;
     let (_, cursor) = world.changes(&Cursor::default()).await;
-    record.suspended = Some(Suspended { at: at(1), by: None, why: None });
+    let suspended = Suspended { at: at(1), by: None, why: None, is_until_step_up: false };
+    record.suspended = Some(suspended);
     world.one(sample::replace(&record)).await;
     match world.changes(&cursor).await.0[..] {
         [Change::Session { min_generation, .. }] => min_generation,

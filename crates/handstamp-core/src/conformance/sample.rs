@@ -120,7 +120,7 @@ pub fn full_record(meta: &Meta, subject: &Subject) -> Record {
         audience: vec!["https://api.example".into(), "https://b.example".into()],
         client_id: Some("the shop".into()),
         is_remembered: true,
-        suspended: Some(Suspended { at: at(8), by: Some("op".into()), why: Some("odd".into()) }),
+        suspended: Some(suspended()),
         data,
         flash: vec![
             Flash { id: [1; 8], key: "ok".into(), value: r#""saved""#.into() },
@@ -128,6 +128,11 @@ pub fn full_record(meta: &Meta, subject: &Subject) -> Record {
         ],
         ..record(meta, Some(subject))
     }
+}
+
+fn suspended() -> Suspended {
+    let (by, why) = (Some("op".into()), Some("odd".into()));
+    Suspended { at: at(8), by, why, is_until_step_up: true }
 }
 
 fn full_lineage() -> Lineage {

@@ -89,7 +89,7 @@ impl Engine {
     }
 
     /// Notes that a factor was checked again: both lifetimes start anew, the token is replaced, and
-    /// a session that no person had set aside is taken back.
+    /// a session that was set aside until then is taken back.
     pub(crate) async fn step_up(
         &self,
         id: SessionId,
@@ -150,12 +150,16 @@ impl Engine {
     }
 
     /// Sets a session aside.
-    pub(crate) fn suspend_as(by: Option<Arc<str>>, why: Option<Arc<str>>) -> Mutation {
+    pub(crate) fn suspend_as(
+        by: Option<Arc<str>>,
+        why: Option<Arc<str>>,
+        is_until_step_up: bool,
+    ) -> Mutation {
         Box::new(move |draft| {
             draft.require_live()?;
             draft.tell(Action::SessionSuspended)?.actor.clone_from(&by);
-            draft.record.suspended =
-                Some(Suspended { at: draft.now, by: by.clone(), why: why.clone() });
+            let (at, by, why) = (draft.now, by.clone(), why.clone());
+            draft.record.suspended = Some(Suspended { at, by, why, is_until_step_up });
             Ok(Step::Changed)
         })
     }
@@ -186,10 +190,10 @@ pub(super) fn told(mut mutation: Mutation) -> (Mutation, Arc<AtomicBool>) {
     (mutation, has_changed)
 }
 
-/// Refuses unless a user's session is live, or was set aside by a rule and not by a person.
+/// Refuses unless a user's session is live, or set aside until now.
 fn may_step_up(draft: &Draft<'_>) -> Result<(), SessionError> {
     match (draft.standing(), &draft.record.suspended) {
-        (Standing::Suspended, Some(suspended)) if suspended.by.is_none() => {}
+        (Standing::Suspended, Some(suspended)) if suspended.is_until_step_up => {}
         _ => draft.require_live()?,
     }
     match draft.record.kind {

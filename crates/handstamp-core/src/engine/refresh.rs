@@ -179,7 +179,7 @@ fn punish(draft: &mut Draft<'_>, token: &Token, policy: ReusePolicy) -> Result<(
         ReusePolicy::Suspend => {
             draft.tell(Action::SessionSuspended)?;
             let why = Some("refresh token reuse".into());
-            draft.record.suspended = Some(Suspended { at, by, why });
+            draft.record.suspended = Some(Suspended { at, by, why, is_until_step_up: true });
             Ok(())
         }
     }

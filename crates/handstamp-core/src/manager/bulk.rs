@@ -25,7 +25,7 @@ impl SessionManager {
     ) -> Bulk {
         let (by, why): (Option<Arc<str>>, Option<Arc<str>>) =
             (by.map(Arc::from), why.map(Arc::from));
-        self.engine.change_these(ids, || Engine::suspend_as(by.clone(), why.clone())).await
+        self.engine.change_these(ids, || Engine::suspend_as(by.clone(), why.clone(), false)).await
     }
 
     /// Takes these sessions back.

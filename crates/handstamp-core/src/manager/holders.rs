@@ -122,8 +122,8 @@ impl SessionManager {
     /// (RFC 8176): both lifetimes start anew and the token is replaced. Answers the new one, to be
     /// handed to the holder; the old one and its access tokens are dead at once.
     ///
-    /// A session that a rule has set aside ([`Suspended::by`](crate::record::Suspended::by) is
-    /// nobody) is taken back; one that a person has is not.
+    /// A session that was set aside until this, by the policy on reused tokens or by
+    /// [`suspend_until_step_up`](Self::suspend_until_step_up), is taken back in the same step.
     ///
     /// # Errors
     /// [`SessionError::Unauthenticated`] for a session of no user; [`SessionError::NotFound`],

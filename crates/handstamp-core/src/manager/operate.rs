@@ -111,7 +111,22 @@ impl SessionManager {
         by: Option<&str>,
         why: Option<&str>,
     ) -> Result<(), SessionError> {
-        let suspend = Engine::suspend_as(by.map(Arc::from), why.map(Arc::from));
+        let suspend = Engine::suspend_as(by.map(Arc::from), why.map(Arc::from), false);
+        self.engine.change(id, suspend).await.map(drop)
+    }
+
+    /// Sets a session aside until its user has shown a fresh factor: its tokens are refused until
+    /// it is [stepped up](Self::step_up), or resumed by somebody.
+    ///
+    /// # Errors
+    /// As [`suspend`](Self::suspend).
+    pub async fn suspend_until_step_up(
+        &self,
+        id: SessionId,
+        by: Option<&str>,
+        why: Option<&str>,
+    ) -> Result<(), SessionError> {
+        let suspend = Engine::suspend_as(by.map(Arc::from), why.map(Arc::from), true);
         self.engine.change(id, suspend).await.map(drop)
     }
 

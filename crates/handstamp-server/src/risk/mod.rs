@@ -308,7 +308,7 @@ async fn carry_out(
 ) -> Result<(), SessionError> {
     let done = match action {
         Action::Off | Action::Notify => Ok(()),
-        Action::StepUp => sessions.suspend(id, Some(ACTOR), Some(STEP_UP)).await,
+        Action::StepUp => sessions.suspend_until_step_up(id, Some(ACTOR), Some(STEP_UP)).await,
         Action::Suspend => sessions.suspend(id, Some(ACTOR), Some(rule.as_str())).await,
         Action::End => sessions.end(id, EndReason::Admin, Some(ACTOR)).await.map(drop),
     };

@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use super::stage::{Stage, cookie_of, id_of, set_cookie};
+use crate::config::ReusePolicy;
 use crate::error::SessionError;
 use crate::event::Action;
 use crate::manager::Begun;
+use crate::policy::Standing;
 use crate::record::{Client, EndReason, Transport};
 use crate::session::CookieAction;
 use crate::sign_in::SignIn;
+use crate::testing::{Call, Failure};
 use crate::token::AccessClaim;
 use crate::verdict::GRACE;
 
@@ -117,19 +120,36 @@ pub async fn s05_a_step_up_for_a_holder_answers_the_new_token(stage: Stage) {
     assert!(matches!(refused, Err(SessionError::Unauthenticated)), "{refused:?}");
 }
 
-/// Shows B08: a step-up takes back what a rule has set aside, and never what a person has.
-pub async fn b08_a_step_up_takes_back_what_no_person_set_aside(stage: Stage) {
+/// Shows B08: a step-up takes back what was set aside until then, in one commit with the new token,
+/// and nothing that somebody set aside without end.
+pub async fn b08_a_step_up_takes_back_what_was_set_aside_until_then(stage: Stage) {
     let id = id_of(&stage.refresh_token("ada").await);
-    stage.sessions.suspend(id, None, Some("odd place")).await.unwrap();
-    let stepped = stage.sessions.step_up(id, &["otp"]).await.unwrap();
+    let sessions = &stage.sessions;
+    sessions.suspend_until_step_up(id, Some("rule"), Some("odd place")).await.unwrap();
+    stage.gate.fail_next(Call::Commit, Failure::Unavailable);
+    assert!(sessions.step_up(id, &["otp"]).await.is_err());
+    assert_eq!(stage.truth(id).await, Standing::Suspended);
+    let stepped = sessions.step_up(id, &["otp"]).await.unwrap();
     assert!(stepped.record.suspended.is_none());
-    assert!(stage.sessions.refresh(&cookie_of(&stepped), None).await.is_ok());
+    assert!(sessions.refresh(&cookie_of(&stepped), None).await.is_ok());
     let told = stage.actions(id).await;
     let took_back = [Action::SessionSuspended, Action::SessionResumed, Action::StepUp];
     assert_eq!(told[1..4], took_back);
-    stage.sessions.suspend(id, Some("op"), None).await.unwrap();
-    let refused = stage.sessions.step_up(id, &["otp"]).await;
+    sessions.suspend(id, Some("op"), None).await.unwrap();
+    let refused = sessions.step_up(id, &["otp"]).await;
     assert!(matches!(refused, Err(SessionError::Suspended)), "{refused:?}");
+}
+
+/// A session that the policy set aside because an old refresh token came back is taken back by a
+/// step-up, which leaves whoever sent the old one with nothing.
+pub async fn b08_a_step_up_takes_back_a_session_whose_token_was_reused(stage: Stage) {
+    let stage = stage.configured(|edit| edit.reuse(ReusePolicy::Suspend).grace(Duration::ZERO));
+    let old = stage.refresh_token("ada").await;
+    let current = stage.sessions.refresh(&old, None).await.unwrap().token.to_text();
+    assert!(matches!(stage.sessions.refresh(&old, None).await, Err(SessionError::Suspended)));
+    assert!(stage.sessions.refresh(&current, None).await.is_err());
+    let stepped = stage.sessions.step_up(id_of(&old), &["otp"]).await.unwrap();
+    assert!(stage.sessions.refresh(&cookie_of(&stepped), None).await.is_ok());
 }
 
 async fn remembered(stage: &Stage) -> Begun {

@@ -139,7 +139,8 @@ macro_rules! engine_suite {
             a_token_of_any_generation_ends_its_session_and_hears_why
             b05_why_somebody_was_signed_out_is_a_lookup
             s05_a_step_up_for_a_holder_answers_the_new_token
-            b08_a_step_up_takes_back_what_no_person_set_aside
+            b08_a_step_up_takes_back_what_was_set_aside_until_then
+            b08_a_step_up_takes_back_a_session_whose_token_was_reused
             extending_is_activity_and_sends_a_remembered_cookie_again
             extending_gives_no_token_away
         } }

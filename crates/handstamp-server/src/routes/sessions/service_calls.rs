@@ -10,7 +10,7 @@ use handstamp_axum::problem::Problem;
 use handstamp_core::id::Subject;
 use handstamp_core::record::Transport;
 use handstamp_core::text::plain;
-use handstamp_core::{Session, SessionError, SessionId, SignInFailure};
+use handstamp_core::{Session, SessionError, SignInFailure};
 use handstamp_protocol::failures::{Advice, FailureAnswer, FailureRequest};
 use handstamp_protocol::introspect::{Introspection, TokenRequest};
 use handstamp_protocol::step_up::StepUpRequest;
@@ -117,21 +117,9 @@ pub(crate) async fn step_up(
     let amr: Vec<String> =
         request.amr.iter().map(|method| plain(method, 64).unwrap_or_default()).collect();
     let methods: Vec<&str> = amr.iter().map(String::as_str).collect();
-    if is_set_aside_for_this(&service, id).await.map_err(session)? {
-        service.sessions.resume(id, Some(risk::ACTOR)).await.map_err(session)?;
-    }
     let begun = service.sessions.step_up(id, &methods).await.map_err(session)?;
     let issued = issue::issued(&service, &begun)?;
     Ok(Body(issued).into_response())
-}
-
-/// Whether a risk rule has set the session aside until somebody steps up.
-async fn is_set_aside_for_this(service: &Service, id: SessionId) -> Result<bool, SessionError> {
-    let record = service.sessions.record(id).await?;
-    let suspended = record.as_ref().and_then(|record| record.suspended.as_ref());
-    Ok(suspended.is_some_and(|it| {
-        it.by.as_deref() == Some(risk::ACTOR) && it.why.as_deref() == Some(risk::STEP_UP)
-    }))
 }
 
 /// `POST /sessions/failures`: a failed sign-in is noted; the answer says what to do with the
