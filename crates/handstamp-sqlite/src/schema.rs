@@ -12,7 +12,8 @@ use crate::error::SqliteError;
 const APPLICATION: i32 = 0x4841_4e44;
 
 /// What brings a database from version n to n + 1. Never change one that was released.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+pub(crate) const MIGRATIONS: [&str; 2] =
+    [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
 
 /// The newest schema.
 #[allow(clippy::cast_possible_truncation, reason = "there are few")]

@@ -77,3 +77,29 @@ fn active(connection: &Connection, span: Span) -> Result<Vec<Point>, Fault> {
     }
     Ok(points)
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::types::Null;
+
+    use super::*;
+
+    /// Ten million events cost what ten thousand do: a report reads the rows that it shows, in the
+    /// order in which it shows them.
+    #[test]
+    fn f09_a_report_reads_what_it_shows_and_nothing_else() {
+        let connection = Connection::open_in_memory().unwrap();
+        for sql in crate::schema::MIGRATIONS {
+            connection.execute_batch(sql).unwrap();
+        }
+        for sql in [ALL, GREATEST, BEFORE] {
+            let plan = format!("EXPLAIN QUERY PLAN {sql}");
+            let mut statement = connection.prepare(&plan).unwrap();
+            let values = vec![Null; statement.parameter_count()];
+            let steps = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(3));
+            let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+            assert_eq!(steps.len(), 1, "{steps:?}");
+            assert!(steps[0].starts_with("SEARCH figures USING "), "{steps:?}");
+        }
+    }
+}

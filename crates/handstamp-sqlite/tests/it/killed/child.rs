@@ -3,8 +3,10 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use handstamp_core::config::SessionConfig;
+use handstamp_core::ledger::Ledger;
 use handstamp_core::record::EndReason;
 use handstamp_core::{KeyRing, SessionId, SessionManager, Subject};
 use handstamp_sqlite::SqliteStore;
@@ -38,8 +40,12 @@ pub(crate) fn run(place: &Path) {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.unwrap().block_on(async {
-        let store = SqliteStore::open(place.join("sessions.db")).await.unwrap();
-        let sessions = SessionManager::new(store, SessionConfig::default(), keys(place));
+        let store = Arc::new(SqliteStore::open(place.join("sessions.db")).await.unwrap());
+        let sessions = SessionManager::new(store.clone(), SessionConfig::default(), keys(place));
+        if rounds == usize::MAX {
+            // Until it is killed, reports are made beside the clients.
+            tokio::spawn(roll_up(store));
+        }
         let clients: Vec<_> = (0..clients)
             .map(|client| tokio::spawn(work(sessions.clone(), format!("user {client}"), rounds)))
             .collect();
@@ -47,6 +53,13 @@ pub(crate) fn run(place: &Path) {
             client.await.unwrap();
         }
     });
+}
+
+async fn roll_up(ledger: Arc<dyn Ledger>) {
+    loop {
+        ledger.roll_up(7).await.unwrap();
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn work(sessions: SessionManager, user: String, rounds: usize) {

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use handstamp_core::chain::{Link, Sealer, verify_chain};
 use handstamp_core::event::{Action, Event};
 use handstamp_core::head::{Deployment, Head};
+use handstamp_core::ledger::{Bucket, Ledger as _, Point, Report};
 use handstamp_core::policy::{LastSeen, Standing, standing};
 use handstamp_core::record::Record;
 use handstamp_core::store::{Filter, Page, SessionStore};
@@ -42,6 +44,8 @@ struct Held {
     records: BTreeMap<SessionId, Record>,
     heads: BTreeMap<Subject, Head>,
     events: Vec<Event>,
+    /// How many sessions began, ended and live, as reports tell it.
+    reported: [u64; 3],
 }
 
 impl Ledger {
@@ -131,6 +135,20 @@ fn events_agree(held: &Held) {
     let known = [Action::SessionStarted, Action::SessionEnded, Action::SubjectEnded];
     let foreign = held.events.iter().find(|event| !known.contains(&event.action));
     assert_eq!(foreign, None, "nothing else is told of");
+    let (began, over) = (all.len() as u64, ended.len() as u64);
+    let counted = [began, over, began - over];
+    assert_eq!(held.reported, counted, "each event is in the figures once, wherever it was killed");
+}
+
+/// What reports tell, once the rest is rolled up.
+async fn reported(store: &SqliteStore) -> [u64; 3] {
+    while store.roll_up(1000).await.unwrap() {}
+    let now = SystemClock::new().now();
+    let (from, to) = (now.minus(2 * Bucket::Week.length()), now.plus(Duration::from_secs(1)));
+    let report = async |one| store.report(one, from, to, Bucket::Week).await.unwrap().points;
+    let sum = |points: Vec<Point>| points.iter().map(|point| point.count).sum();
+    let live = report(Report::Active).await.pop().map_or(0, |last| last.count);
+    [sum(report(Report::Logins).await), sum(report(Report::Durations).await), live]
 }
 
 fn is_live(record: &Record, held: &Held) -> bool {
@@ -170,5 +188,5 @@ async fn read(place: &Path) -> Held {
     let heads = store.heads(&subjects).await.unwrap();
     let heads = heads.into_iter().map(|head| (head.subject.clone(), head)).collect();
     let events = batches.into_iter().flat_map(|batch| batch.events).collect();
-    Held { records, heads, events }
+    Held { records, heads, events, reported: reported(&store).await }
 }
