@@ -8,6 +8,7 @@ mod admin;
 mod begin;
 mod browser;
 mod callers;
+mod csrf;
 mod dashboard;
 mod ends;
 mod events;
