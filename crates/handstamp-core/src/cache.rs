@@ -236,12 +236,30 @@ fn weight(record: &Record) -> u64 {
 /// What is being loaded now, and whether it has become stale on the way.
 type Fills = HashMap<(SessionId, u64), bool, IdBuildHasher>;
 
+/// Into how many counters the hits are spread, so that cores do not wait for each other.
+const LANES: usize = 16;
+
+/// Hits, on a cache line of their own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Hits(AtomicU64);
+
+/// How the near cache does, since the manager was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct CacheLooks {
+    /// A session that was looked for was there.
+    pub hits: u64,
+    /// A session was loaded from the store: it was not there, or may not have been the latest.
+    pub loads: u64,
+}
+
 /// Records and heads in use.
 pub(crate) struct Cache {
     entries: Quick<SessionId, Arc<Cached>, ByBytes, IdBuildHasher>,
     heads: Mutex<HashMap<Subject, Weak<HeadCell>>>,
     fills: Mutex<Fills>,
     next_fill: AtomicU64,
+    hits: [Hits; LANES],
     deployment: AtomicU64,
     keys: KeyRing,
 }
@@ -264,13 +282,30 @@ impl Cache {
             heads: Mutex::default(),
             fills: Mutex::default(),
             next_fill: AtomicU64::new(0),
+            hits: Default::default(),
             deployment: AtomicU64::new(0),
             keys,
         }
     }
 
     pub(crate) fn get(&self, id: &SessionId) -> Option<Arc<Cached>> {
-        self.entries.get(id)
+        let held = self.entries.get(id)?;
+        self.hits_of(id).0.fetch_add(1, Ordering::Relaxed);
+        Some(held)
+    }
+
+    /// The counter of this session's hits. Ids end at random, so sessions that are in use at once
+    /// seldom share one.
+    fn hits_of(&self, id: &SessionId) -> &Hits {
+        let [first, ..] = &self.hits;
+        let lane = usize::from(id.as_bytes()[SessionId::LEN - 1]) % LANES;
+        self.hits.get(lane).unwrap_or(first)
+    }
+
+    /// How often a session was found here, and how often one was loaded because it was not.
+    pub(crate) fn looks(&self) -> CacheLooks {
+        let hits = self.hits.iter().map(|hits| hits.0.load(Ordering::Relaxed)).sum();
+        CacheLooks { hits, loads: self.next_fill.load(Ordering::Relaxed) }
     }
 
     /// How many sessions are held, and how many bytes they take by reckoning.

@@ -167,6 +167,23 @@ impl KeyRing {
         Ok(Self::from_keys(None, parse(text)?))
     }
 
+    /// Reads the ring from a file that somebody else guards and replaces: a credential of systemd, a
+    /// secret that is mounted into a container. Its mode is not looked at, and nothing is written
+    /// back, as with [`from_json`](Self::from_json).
+    ///
+    /// # Errors
+    /// [`KeyRingError::Io`] when it cannot be read, [`KeyRingError::Format`] when it is no ring.
+    ///
+    /// # Security
+    /// Only for places that nobody else can enter. What others can read is refused by
+    /// [`open`](Self::open), and has to be: whoever has the ring and the data can sign in as anybody.
+    pub fn from_guarded(path: impl AsRef<Path>) -> Result<Self, KeyRingError> {
+        let path = path.as_ref();
+        let text = std::fs::read_to_string(path).map(Zeroizing::new);
+        let text = text.map_err(|source| KeyRingError::Io { path: path.to_path_buf(), source })?;
+        Self::from_json(&text)
+    }
+
     fn from_keys(path: Option<PathBuf>, keys: Vec<Arc<RootKey>>) -> Self {
         let inner = Inner {
             path,

@@ -188,6 +188,15 @@ pub struct UndoAnswer {
     pub resumed: u64,
 }
 
+/// `GET /local/clock`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ServiceClock {
+    /// The present, by the clock that the service judges by. It was set when the service started,
+    /// and does not follow the wall clock after that.
+    pub now: Time,
+}
+
 /// `POST /local/dashboard-link`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -88,6 +88,8 @@ pub const LOCAL_SERVICE_KEYS: &str = "/local/service-keys";
 pub const LOCAL_SERVICE_KEY: &str = "/local/service-keys/{id}";
 /// `POST` answers a new link that signs an operator in. By the local socket only.
 pub const LOCAL_DASHBOARD_LINK: &str = "/local/dashboard-link";
+/// `GET` tells the time by the service's clock. By the local socket only.
+pub const LOCAL_CLOCK: &str = "/local/clock";
 /// `GET` tells what stands over a subject's sessions. By the local socket only.
 pub const LOCAL_SUBJECT: &str = "/local/subjects/{subject}";
 /// `GET`: why did this session end? By the local socket only.

@@ -1,5 +1,8 @@
 //! What the service counts, in the text format of Prometheus.
 
+mod standing;
+mod store;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -12,6 +15,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::feed::Feed;
+use standing::Standing;
+pub use store::{Measured, StoreFigures};
 
 /// The type of [`Metrics::text`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -65,22 +72,20 @@ pub(crate) struct Metrics {
     requests: Family<Asked, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     events: Family<Happened, Counter>,
-    cached: Gauge,
-    cache_bytes: Gauge,
-    dropped: Gauge,
+    standing: Standing,
     /// Event streams that are open.
     pub(crate) streams: Gauge,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    /// Nothing yet, but what `store` has counted.
+    pub(crate) fn new(store: &StoreFigures) -> Self {
         let mut registry = Registry::with_prefix("handstamp");
         let requests = Family::default();
         let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
         let seconds = Family::new_with_constructor(histogram);
         let events = Family::default();
-        let (cached, cache_bytes, dropped, streams) =
-            (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
+        let (standing, streams) = (Standing::default(), Gauge::default());
         registry.register("requests", "Requests answered", requests.clone());
         registry.register_with_unit(
             "request_duration",
@@ -89,20 +94,10 @@ impl Metrics {
             seconds.clone(),
         );
         registry.register("events", "Events committed, by action", events.clone());
-        registry.register("cached_sessions", "Sessions in the near cache", cached.clone());
-        registry.register_with_unit(
-            "cache",
-            "Weight of the near cache",
-            Unit::Bytes,
-            cache_bytes.clone(),
-        );
-        registry.register(
-            "dropped_dirty",
-            "Sessions that were changed and dropped without a commit",
-            dropped.clone(),
-        );
+        standing.register(&mut registry);
+        store.register(&mut registry);
         registry.register("open_streams", "Event streams that are open", streams.clone());
-        Self { registry, requests, seconds, events, cached, cache_bytes, dropped, streams }
+        Self { registry, requests, seconds, events, standing, streams }
     }
 
     /// Counts a request that was answered. `route` is the pattern, never the path: a path holds
@@ -121,11 +116,8 @@ impl Metrics {
     }
 
     /// Everything, as Prometheus reads it.
-    pub(crate) fn text(&self, sessions: &SessionManager) -> String {
-        let (count, bytes) = sessions.cache_usage();
-        self.cached.set(i64::try_from(count).unwrap_or(i64::MAX));
-        self.cache_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
-        self.dropped.set(i64::try_from(sessions.dropped_dirty()).unwrap_or(i64::MAX));
+    pub(crate) async fn text(&self, sessions: &SessionManager, feed: &Feed) -> String {
+        self.standing.look(sessions, feed).await;
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             text.clear();
@@ -140,16 +132,17 @@ mod tests {
     use super::*;
     use handstamp_core::{KeyRing, SessionConfig, store::MemoryStore};
 
-    #[test]
-    fn requests_are_counted_by_pattern_and_made_up_methods_are_one() {
-        let metrics = Metrics::new();
+    #[tokio::test]
+    async fn requests_are_counted_by_pattern_and_made_up_methods_are_one() {
+        let metrics = Metrics::new(&StoreFigures::default());
         let method = |name: &str| Method::from_bytes(name.as_bytes()).unwrap();
         for name in ["GET", "GET", "BREW", "PROPFIND"] {
             metrics.request(&method(name), "/sessions/{id}", 200, Duration::from_micros(80));
         }
         let keys = KeyRing::generate().unwrap();
         let sessions = SessionManager::new(MemoryStore::new(), SessionConfig::default(), keys);
-        let text = metrics.text(&sessions);
+        let feed = Feed::new(&sessions, Duration::from_secs(60)).unwrap();
+        let text = metrics.text(&sessions, &feed).await;
         let line = |method: &str, count: u32| {
             format!(
                 "handstamp_requests_total{{method=\"{method}\",route=\"/sessions/{{id}}\",status=\"200\"}} {count}"

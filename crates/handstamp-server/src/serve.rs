@@ -27,6 +27,8 @@ pub struct Listeners {
     pub tcp: TcpListener,
     /// For the operator.
     pub local: Option<LocalListener>,
+    /// For `GET /metrics`, which it answers to anybody, and for nothing else.
+    pub figures: Option<TcpListener>,
 }
 
 /// The local socket.
@@ -86,7 +88,7 @@ pub async fn serve(
     asked_to_stop: impl Future<Output = ()> + Send + 'static,
     grace: Duration,
 ) -> std::io::Result<()> {
-    let Listeners { tcp, local } = listeners;
+    let Listeners { tcp, local, figures } = listeners;
     let app = router(Arc::clone(&service));
     work::start(&service);
     let stopper = Arc::clone(&service);
@@ -110,7 +112,7 @@ pub async fn serve(
             tracing::error!(%error, "the local socket failed");
         }
     };
-    let figures = figures(Arc::clone(&service)).await?;
+    let figures = tell_figures(Arc::clone(&service), figures);
     let both = async {
         let (served, (), ()) = tokio::join!(remote, locally, figures);
         served
@@ -129,23 +131,16 @@ pub async fn serve(
     served
 }
 
-/// Serves `GET /metrics`, and nothing else, where the settings say so.
-///
-/// # Errors
-/// The address is taken or may not be listened on.
-async fn figures(service: Arc<Service>) -> std::io::Result<impl Future<Output = ()>> {
-    let listener = match service.settings.server.metrics_listen {
-        Some(address) => Some(TcpListener::bind(address).await?),
-        None => None,
+/// Serves `GET /metrics`, and nothing else, where there is a listener for it.
+async fn tell_figures(service: Arc<Service>, listener: Option<TcpListener>) {
+    let stopping = service.stopping();
+    let Some(listener) = listener else { return stopping.await };
+    let told = move || {
+        let service = Arc::clone(&service);
+        async move { well_known::figures(&service).await }
     };
-    Ok(async move {
-        let stopping = service.stopping();
-        let Some(listener) = listener else { return stopping.await };
-        let shared = Arc::clone(&service);
-        let told = move || async move { well_known::figures(&shared) };
-        let app = Router::new().route(paths::METRICS, get(told));
-        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopping).await {
-            tracing::error!(%error, "the listener of the figures failed");
-        }
-    })
+    let app = Router::new().route(paths::METRICS, get(told));
+    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopping).await {
+        tracing::error!(%error, "the listener of the figures failed");
+    }
 }

@@ -28,7 +28,7 @@ use crate::geo::Geo;
 use crate::hub::Hub;
 use crate::idempotency::Idempotency;
 use crate::limits::Limits;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, StoreFigures};
 use crate::risk::Risk;
 use crate::routes::PassedOn;
 use crate::service_keys::ServiceKeys;
@@ -45,6 +45,9 @@ pub struct Foundation {
     pub ledger: Arc<dyn Ledger>,
     /// The time, by the same clock as the sessions'.
     pub clock: Arc<dyn Clock>,
+    /// What is counted of the store of `sessions`, where that is
+    /// [measured](StoreFigures::measure).
+    pub figures: StoreFigures,
     /// The settings.
     pub settings: Settings,
     /// The address under which the service is reached: `https://id.example.org`.
@@ -95,7 +98,7 @@ impl Service {
     /// # Errors
     /// [`StartError`], whose text says in one line what to do.
     pub async fn open(foundation: Foundation) -> Result<Arc<Self>, StartError> {
-        let Foundation { sessions, ledger, clock, settings, public_url } = foundation;
+        let Foundation { sessions, ledger, clock, figures, settings, public_url } = foundation;
         let (kept, time) = (Arc::clone(&ledger), Arc::clone(&clock));
         let access = Access::open(&sessions, kept, time, &settings.tokens, &public_url).await?;
         let geo = Geo::open(settings.geo.database.as_deref())?;
@@ -118,7 +121,7 @@ impl Service {
             feed: Feed::new(&sessions, settings.tokens.lifetime)?,
             links: Links::new(Arc::clone(&ledger), Arc::clone(&clock)),
             chain: Found::default(),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(&figures),
             openapi: OnceLock::new(),
             stop: watch::Sender::new(false),
             sessions,

@@ -2,7 +2,7 @@
 //! between them.
 
 use handstamp_core::id::SessionId;
-use handstamp_core::store::StoreError;
+use handstamp_core::store::{Census, StoreError};
 use handstamp_core::time::Timestamp;
 use rusqlite::{Connection, params};
 
@@ -132,6 +132,19 @@ impl Work for Purge {
 /// Steps that are on disk are told; an error would say that nothing was changed.
 fn partly(done: usize, error: StoreError) -> Result<usize, StoreError> {
     if done > 0 { Ok(done) } else { Err(error) }
+}
+
+/// How many records there are; each count is of a partial index of its own.
+pub(crate) fn census(connection: &Connection) -> Result<Census, Fault> {
+    let moment = connection.unchecked_transaction()?;
+    let count = |sql| -> Result<u64, Fault> {
+        let count: i64 = moment.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    };
+    Ok(Census {
+        live: count("SELECT count(*) FROM sessions WHERE ended_at IS NULL")?,
+        ended: count("SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL")?,
+    })
 }
 
 /// Live records that were due at `before`, earliest first.

@@ -7,8 +7,9 @@ use handstamp_core::event::Event;
 use handstamp_core::head::Head;
 use handstamp_core::id::{SessionId, Subject};
 use handstamp_core::store::{
-    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Changes, Cursor, Durability, EventFilter,
-    EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
+    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Census, Changes, Cursor, Durability,
+    EventFilter, EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore,
+    StoreError,
 };
 use handstamp_core::time::Timestamp;
 use rusqlite::Connection;
@@ -146,6 +147,10 @@ impl SessionStore for SqliteStore {
         self.read(move |connection| {
             list::scan(connection, Self::cursors(&meta, RECORDS), &filter, &page)
         })
+    }
+
+    fn census(&self) -> BoxFuture<'_, Result<Census, StoreError>> {
+        self.read(age::census)
     }
 
     fn touch<'a>(

@@ -8,8 +8,9 @@ use handstamp_core::event::Event;
 use handstamp_core::head::Head;
 use handstamp_core::id::{SessionId, Subject};
 use handstamp_core::store::{
-    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Changes, Cursor, EventFilter, EventPage,
-    Filter, LoadAnswer, MemoryStore, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
+    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Census, Changes, Cursor, EventFilter,
+    EventPage, Filter, LoadAnswer, MemoryStore, Meta, Outcome, Page, RecordPage, SessionStore,
+    StoreError,
 };
 use handstamp_core::time::Timestamp;
 use tokio::sync::Notify;
@@ -95,6 +96,7 @@ impl SessionStore for Watched {
         ) -> BoxFuture<'a, Result<RecordPage, StoreError>>;
         fn scan<'a>(&'a self, filter: &'a Filter, page: &'a Page)
             -> BoxFuture<'a, Result<RecordPage, StoreError>>;
+        fn census(&self) -> BoxFuture<'_, Result<Census, StoreError>>;
         fn touch<'a>(&'a self, touches: &'a [(SessionId, Timestamp)])
             -> BoxFuture<'a, Result<usize, StoreError>>;
         fn due(&self, before: Timestamp, limit: usize)

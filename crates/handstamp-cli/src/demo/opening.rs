@@ -10,6 +10,7 @@ use handstamp_core::SessionManager;
 use handstamp_core::config::{ConfigError, LimitStrategy, SessionConfig};
 use handstamp_core::key::KeyRing;
 use handstamp_core::time::{Clock, SystemClock};
+use handstamp_server::StoreFigures;
 use handstamp_sqlite::{SqliteError, SqliteStore, Synchronous};
 use tokio::net::TcpListener;
 
@@ -48,10 +49,18 @@ pub(super) async fn open(options: &Options) -> Result<Opened, Failure> {
     if !options.no_history {
         history::write(Arc::clone(&store), config.clone(), ring.clone(), clock.now()).await?;
     }
+    let figures = StoreFigures::default();
+    let measured = figures.measure(Arc::clone(&store));
     let sessions =
-        SessionManager::builder(Arc::clone(&store), config, ring).clock(Arc::clone(&clock)).build();
-    let ground =
-        Ground { folder: &folder, keys: &keys, sessions: sessions.clone(), ledger: store, clock };
+        SessionManager::builder(measured, config, ring).clock(Arc::clone(&clock)).build();
+    let ground = Ground {
+        folder: &folder,
+        keys: &keys,
+        sessions: sessions.clone(),
+        ledger: store,
+        clock,
+        figures,
+    };
     let beside = service::open(options.service_port, ground).await?;
     Ok(Opened { listener, port: port.port(), sessions, database, keys, beside })
 }

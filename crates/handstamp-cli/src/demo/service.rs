@@ -10,7 +10,7 @@ use handstamp_core::SessionManager;
 use handstamp_core::ledger::Ledger;
 use handstamp_core::time::Clock;
 use handstamp_server::settings::{Inputs, Settings, load};
-use handstamp_server::{Foundation, Listeners, LocalListener, Service};
+use handstamp_server::{Foundation, Listeners, LocalListener, Service, StoreFigures};
 use tokio::net::TcpListener;
 
 use crate::failure::{Failure, chain};
@@ -25,6 +25,7 @@ pub(super) struct Ground<'a> {
     pub(super) sessions: SessionManager,
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) figures: StoreFigures,
 }
 
 /// A service that is ready to serve.
@@ -43,14 +44,18 @@ pub(super) async fn open(port: Option<u16>, ground: Ground<'_>) -> Result<Beside
     // Another host than the shop's: browsers keep cookies by host and not by port, so an operator
     // and a customer can be signed in side by side.
     let public_url = format!("http://localhost:{}", bound.port());
-    let Ground { folder, sessions, ledger, clock, .. } = ground;
-    let foundation = Foundation { sessions, ledger, clock, settings, public_url };
+    let Ground { folder, sessions, ledger, clock, figures, .. } = ground;
+    let foundation = Foundation { sessions, ledger, clock, figures, settings, public_url };
     let service =
         Service::open(foundation).await.map_err(|e| Failure::because("cannot start", &e))?;
     let dashboard = service.dashboard_link().await;
     let dashboard = dashboard.map_err(|e| Failure::because("cannot start", &e))?;
     let local = LocalListener::open(folder).map_err(|e| Failure::because("cannot start", &e))?;
-    Ok(Beside { service, listeners: Listeners { tcp, local: Some(local) }, dashboard })
+    Ok(Beside {
+        service,
+        listeners: Listeners { tcp, local: Some(local), figures: None },
+        dashboard,
+    })
 }
 
 fn settings(ground: &Ground<'_>) -> Result<Settings, Failure> {

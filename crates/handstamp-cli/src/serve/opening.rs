@@ -9,7 +9,7 @@ use std::sync::Arc;
 use handstamp_core::time::{Clock, SystemClock};
 use handstamp_core::{KeyRing, SessionManager};
 use handstamp_server::settings::{Settings, Store, Synchronous};
-use handstamp_server::{Foundation, Listeners, LocalListener, Service, StartError};
+use handstamp_server::{Foundation, Listeners, LocalListener, Service, StartError, StoreFigures};
 use handstamp_sqlite::{SqliteError, SqliteStore};
 use tokio::net::TcpListener;
 
@@ -30,16 +30,20 @@ pub(super) struct Opened {
     pub(super) keys: Option<PathBuf>,
 }
 
-/// Opens all of it. The address comes first: where it is taken, nothing is made.
+/// Opens all of it. The addresses come first: where one is taken, nothing is made.
 pub(super) async fn open(settings: Settings) -> Result<Opened, Failure> {
     let (tcp, bound) = listen(settings.server.listen).await?;
+    let figures = match settings.server.metrics_listen {
+        Some(address) => Some(listen(address).await?.0),
+        None => None,
+    };
     let (data_dir, keys) = (settings.store.data_dir.clone(), settings.keys.file.clone());
     let url = settings.server.url(bound);
     let store = store(&settings.store).await.map_err(|error| refused(&data_dir, &error))?;
     let ring = key_ring(&settings.keys, |path| KeyRing::open_or_create(path))?;
     let Unheard { service, .. } = open_unheard(settings, store, ring.clone(), url.clone()).await?;
     let local = LocalListener::open(&data_dir).map_err(|error| cannot_start(&error))?;
-    let listeners = Listeners { tcp, local: Some(local) };
+    let listeners = Listeners { tcp, local: Some(local), figures };
     let dashboard = service.dashboard_link().await;
     let dashboard = dashboard.map_err(|error| Failure::because("cannot start", &error))?;
     Ok(Opened { service, listeners, ring, url, dashboard, data_dir, keys })
@@ -60,11 +64,19 @@ pub(crate) async fn open_unheard(
 ) -> Result<Unheard, Failure> {
     let store = Arc::new(store);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let sessions = SessionManager::builder(store.clone(), settings.config.clone(), ring)
+    let figures = StoreFigures::default();
+    let measured = figures.measure(Arc::clone(&store));
+    let sessions = SessionManager::builder(measured, settings.config.clone(), ring)
         .clock(clock.clone())
         .build();
-    let foundation =
-        Foundation { sessions: sessions.clone(), ledger: store, clock, settings, public_url: url };
+    let foundation = Foundation {
+        sessions: sessions.clone(),
+        ledger: store,
+        clock,
+        figures,
+        settings,
+        public_url: url,
+    };
     let service = Service::open(foundation).await.map_err(|error| cannot_start(&error))?;
     Ok(Unheard { service, sessions })
 }

@@ -6,7 +6,7 @@ use super::world::World;
 use crate::id::{SessionId, Subject};
 use crate::record::{Kind, Record};
 use crate::roles::Roles;
-use crate::store::{Cursor, EventFilter, Filter, Page, StoreError};
+use crate::store::{Census, Cursor, EventFilter, Filter, Page, StoreError};
 
 /// **C20** A subject's sessions are listed newest first, each once, also while others begin.
 pub async fn c20_a_subjects_sessions_are_listed_once_each(fixture: &dyn Fixture) {
@@ -142,4 +142,23 @@ pub async fn c23_a_foreign_cursor_is_refused(fixture: &dyn Fixture) {
             assert!(matches!(answer, Err(StoreError::BadCursor)), "{what} by {text:?}: {answer:?}");
         }
     }
+}
+
+/// **C43** `census` counts all records, the live and the tombstones.
+pub async fn c43_a_census_counts_the_live_and_the_ended(fixture: &dyn Fixture) {
+    let world = World::open(fixture).await;
+    let census = async || world.store.census().await.expect("a census is answered");
+    assert_eq!(census().await, Census::default());
+    let alice = subject("alice");
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        begun.push(world.begin(&alice).await);
+    }
+    world.insert(&world.anonymous()).await;
+    assert_eq!(census().await, Census { live: 4, ended: 0 });
+    world.end_at(&begun[0], at(10)).await;
+    world.end_at(&begun[1], at(20)).await;
+    assert_eq!(census().await, Census { live: 2, ended: 2 });
+    world.store.purge(at(10), 10).await.expect("a purge is answered");
+    assert_eq!(census().await, Census { live: 2, ended: 1 });
 }

@@ -19,6 +19,7 @@ pub use holders::Why;
 pub use listing::{Listed, ListedPage};
 pub use verify::LogCheck;
 
+pub use crate::cache::CacheLooks;
 use crate::cache::Cached;
 use crate::config::SessionConfig;
 use crate::engine::{Begin, Cleaned, Engine, Refreshed};
@@ -282,6 +283,11 @@ impl SessionManager {
     /// How many sessions the near cache holds, and how many bytes they take by reckoning.
     pub fn cache_usage(&self) -> (usize, u64) {
         self.engine.cache.usage()
+    }
+
+    /// How often the near cache had what was looked for.
+    pub fn cache_looks(&self) -> CacheLooks {
+        self.engine.cache.looks()
     }
 
     /// How many sessions were changed, mostly after their response, and dropped without a commit.

@@ -4,6 +4,7 @@
 //! tokens or lifetimes. The one decision it makes is the one that must be atomic with the write:
 //! whether a head allows a session to begin or go on.
 
+mod census;
 mod cursor;
 mod error;
 mod filter;
@@ -15,6 +16,7 @@ mod shared;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use census::Census;
 pub use cursor::Cursor;
 pub use error::StoreError;
 pub use filter::{EventFilter, EventPage, Filter, Page, RecordPage};
@@ -217,6 +219,7 @@ pub enum BindOutcome {
 ///   declare is [`StoreError::Unsupported`], never ignored.
 /// - **C22** After any history, listing equals a scan of the records themselves.
 /// - **C23** A cursor that the store did not give is [`StoreError::BadCursor`].
+/// - **C43** `census` counts all records: those that are live, and tombstones.
 ///
 /// **Activity and age.**
 /// - **C24** `touch` moves `last_seen` forward only, leaves the version alone, and answers how
@@ -302,6 +305,9 @@ pub trait SessionStore: Send + Sync + 'static {
         filter: &'a Filter,
         page: &'a Page,
     ) -> BoxFuture<'a, Result<RecordPage, StoreError>>;
+
+    /// Counts all records. May look at each of them, in an index: for figures, not for decisions.
+    fn census(&self) -> BoxFuture<'_, Result<Census, StoreError>>;
 
     /// Moves `last_seen` of these sessions; answers how many moved.
     fn touch<'a>(

@@ -7,8 +7,8 @@ use crate::event::Event;
 use crate::head::Head;
 use crate::id::{SessionId, Subject};
 use crate::store::{
-    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Changes, Cursor, EventFilter, EventPage,
-    Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
+    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Census, Changes, Cursor, EventFilter,
+    EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
 };
 use crate::time::Timestamp;
 
@@ -51,6 +51,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         page: &'a Page,
     ) -> BoxFuture<'a, Result<RecordPage, StoreError>> {
         (**self).scan(filter, page)
+    }
+
+    fn census(&self) -> BoxFuture<'_, Result<Census, StoreError>> {
+        (**self).census()
     }
 
     fn touch<'a>(

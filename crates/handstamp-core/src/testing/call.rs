@@ -50,6 +50,7 @@ calls! {
     Commit commit "commit";
     BySubject by_subject "by_subject";
     Scan scan "scan";
+    Census census "census";
     Touch touch "touch";
     Due due "due";
     Purge purge "purge";

@@ -7,8 +7,8 @@ use crate::event::Event;
 use crate::head::Head;
 use crate::id::{SessionId, Subject};
 use crate::store::{
-    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Changes, Cursor, EventFilter, EventPage,
-    Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
+    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Census, Changes, Cursor, EventFilter,
+    EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
 };
 use crate::time::Timestamp;
 
@@ -63,6 +63,10 @@ impl<S: SessionStore> SessionStore for GateStore<S> {
         Box::pin(async move {
             self.pass(Call::Scan, None).await.to(self.inner.scan(filter, page)).await
         })
+    }
+
+    fn census(&self) -> BoxFuture<'_, Result<Census, StoreError>> {
+        Box::pin(async move { self.pass(Call::Census, None).await.to(self.inner.census()).await })
     }
 
     fn touch<'a>(

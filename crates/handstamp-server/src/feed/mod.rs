@@ -113,6 +113,19 @@ impl Feed {
         self.clock.elapsed()
     }
 
+    /// How old the state is that streams are told: since when the last complete read began. `None`
+    /// before the first.
+    pub(crate) fn lag(&self) -> Option<Duration> {
+        let began = self.progress.borrow().began?;
+        Some(self.elapsed().saturating_sub(began))
+    }
+
+    /// How many commits of this process are not read yet.
+    pub(crate) fn untold(&self) -> u64 {
+        let made = *self.commits.borrow();
+        made.saturating_sub(self.progress.borrow().commits)
+    }
+
     /// Wakes whenever the log has been read to its end.
     pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.subscribe()

@@ -14,7 +14,7 @@ use handstamp_axum::problem::Problem;
 use handstamp_core::SessionError;
 use handstamp_core::ledger::LedgerError;
 use handstamp_core::roles::Roles;
-use handstamp_protocol::admin::DashboardLink;
+use handstamp_protocol::admin::{DashboardLink, ServiceClock};
 use handstamp_protocol::paths;
 use handstamp_protocol::service_keys::{
     self as wire, ServiceKeyCreated, ServiceKeyList, ServiceKeyRequest, ServiceKeyRevoked,
@@ -39,6 +39,7 @@ pub(crate) fn local() -> Router<Arc<Service>> {
         .route(paths::LOCAL_SERVICE_KEYS, get(list_keys).post(create_key))
         .route(paths::LOCAL_SERVICE_KEY, delete(revoke_key))
         .route(paths::LOCAL_DASHBOARD_LINK, post(dashboard_link))
+        .route(paths::LOCAL_CLOCK, get(clock))
         .route(paths::LOCAL_SUBJECT, get(subject))
         .route(paths::LOCAL_SESSION_WHY, get(why))
 }
@@ -94,6 +95,11 @@ async fn dashboard_link(
 ) -> Result<Body<DashboardLink>, Problem> {
     let link = service.dashboard_link().await.map_err(problem)?;
     Ok(Body(DashboardLink { link: link.into() }))
+}
+
+/// `GET /local/clock`.
+async fn clock(State(service): State<Arc<Service>>, _operator: Operator) -> Body<ServiceClock> {
+    Body(ServiceClock { now: time(service.sessions.now()) })
 }
 
 /// `GET /local/subjects/{subject}`.

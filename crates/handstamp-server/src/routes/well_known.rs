@@ -40,11 +40,11 @@ pub(crate) async fn readyz(State(service): State<Arc<Service>>) -> Result<Respon
 
 /// `GET /metrics`.
 pub(crate) async fn metrics(State(service): State<Arc<Service>>, _operator: Operator) -> Response {
-    figures(&service)
+    figures(&service).await
 }
 
 /// The figures, for whoever may have them.
-pub(crate) fn figures(service: &Service) -> Response {
-    let text = service.metrics.text(&service.sessions);
+pub(crate) async fn figures(service: &Service) -> Response {
+    let text = service.metrics.text(&service.sessions, &service.feed).await;
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE), (CACHE_CONTROL, "no-store")], text).into_response()
 }

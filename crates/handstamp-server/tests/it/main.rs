@@ -13,6 +13,7 @@ mod dashboard;
 mod ends;
 mod events;
 mod feed;
+mod figures;
 mod forward;
 mod fuzzed;
 mod mine;

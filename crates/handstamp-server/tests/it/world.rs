@@ -8,7 +8,7 @@ use handstamp_core::time::{Clock, ManualClock, SystemClock, Timestamp};
 use handstamp_core::{KeyRing, SessionManager};
 use handstamp_protocol::sessions::TokenAnswer;
 use handstamp_server::settings::{Inputs, load};
-use handstamp_server::{Foundation, Listeners, Scope, Service, serve};
+use handstamp_server::{Foundation, Listeners, Scope, Service, StoreFigures, serve};
 use handstamp_sqlite::SqliteStore;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -93,8 +93,9 @@ impl World {
             .await
             .unwrap();
         let store = Arc::new(store);
+        let figures = StoreFigures::default();
         let sessions = SessionManager::builder(
-            Arc::clone(&store),
+            figures.measure(Arc::clone(&store)),
             loaded.settings.config.clone(),
             KeyRing::generate().unwrap(),
         )
@@ -106,6 +107,7 @@ impl World {
             sessions: sessions.clone(),
             ledger: store as Arc<dyn Ledger>,
             clock: time,
+            figures,
             settings: loaded.settings,
             public_url: url.clone(),
         })
@@ -115,7 +117,7 @@ impl World {
         let asked = async move {
             let _ = stopped.await;
         };
-        let listeners = Listeners { tcp, local: None };
+        let listeners = Listeners { tcp, local: None, figures: None };
         tokio::spawn(serve(Arc::clone(&service), listeners, asked, Duration::from_secs(1)));
         let key = |scopes: Vec<Scope>| {
             let service = Arc::clone(&service);

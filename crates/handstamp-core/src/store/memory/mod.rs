@@ -18,8 +18,9 @@ use crate::id::{PartitionKey, SessionId, Subject};
 use crate::random::{RandomError, SystemRng, random};
 use crate::record::Record;
 use crate::store::{
-    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Changes, Cursor, Durability, EventFilter,
-    EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
+    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Census, Changes, Cursor, Durability,
+    EventFilter, EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore,
+    StoreError,
 };
 use crate::time::Timestamp;
 
@@ -213,6 +214,10 @@ impl SessionStore for MemoryStore {
         page: &'a Page,
     ) -> BoxFuture<'a, Result<RecordPage, StoreError>> {
         Box::pin(self.list(filter.subject.as_ref(), |record| filter.accepts(record), page))
+    }
+
+    fn census(&self) -> BoxFuture<'_, Result<Census, StoreError>> {
+        self.with(|state| state.census())
     }
 
     fn touch<'a>(

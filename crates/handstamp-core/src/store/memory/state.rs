@@ -10,7 +10,7 @@ use crate::head::{Deployment, Head};
 use crate::id::{IdBuildHasher, SessionId, Subject};
 use crate::record::Record;
 use crate::store::rules::{self, After, Before, Screen};
-use crate::store::{Batch, BindOutcome, Binding, Change, Found, Group, Loaded, Outcome};
+use crate::store::{Batch, BindOutcome, Binding, Census, Change, Found, Group, Loaded, Outcome};
 use crate::time::Timestamp;
 
 /// Records and heads, with the orders they are listed in.
@@ -179,6 +179,11 @@ impl State {
 
     pub(super) fn due(&self, before: Timestamp, limit: usize) -> Vec<SessionId> {
         self.due.range(..=end_of(before)).take(limit).map(|(_, id)| *id).collect()
+    }
+
+    pub(super) fn census(&self) -> Census {
+        let ended = self.records.values().filter(|record| record.is_tombstone()).count();
+        Census { live: (self.records.len() - ended) as u64, ended: ended as u64 }
     }
 
     pub(super) fn purge(&mut self, before: Timestamp, limit: usize) -> usize {

@@ -1,0 +1,102 @@
+//! Figures that nothing counts as it happens: they are looked up when somebody asks.
+
+use std::sync::atomic::AtomicU64;
+
+use handstamp_core::SessionManager;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::Mutex;
+
+use crate::feed::Feed;
+
+/// Of a figure that may be unknown: it is NaN then.
+type Real = Gauge<f64, AtomicU64>;
+
+/// How things stand.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    cached: Gauge,
+    cache_bytes: Gauge,
+    hits: Counter,
+    loads: Counter,
+    dropped: Gauge,
+    live: Real,
+    dead: Real,
+    lag: Real,
+    untold: Gauge,
+    /// One looks at a time: records are counted, and whoever asks often must not have them counted
+    /// by all readers of the store at once.
+    looking: Mutex<()>,
+}
+
+impl Standing {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register("cached_sessions", "Sessions in the near cache", self.cached.clone());
+        registry.register_with_unit(
+            "cache",
+            "Weight of the near cache",
+            Unit::Bytes,
+            self.cache_bytes.clone(),
+        );
+        registry.register(
+            "cache_hits",
+            "Looks at a session that the near cache answered",
+            self.hits.clone(),
+        );
+        registry.register(
+            "cache_loads",
+            "Sessions that were loaded from the store for a look",
+            self.loads.clone(),
+        );
+        registry.register(
+            "dropped_dirty",
+            "Sessions that were changed and dropped without a commit",
+            self.dropped.clone(),
+        );
+        registry.register(
+            "live_sessions",
+            "Sessions that have not ended; NaN while the store does not tell",
+            self.live.clone(),
+        );
+        registry.register(
+            "dead_rows",
+            "Tombstones that wait for their purge; NaN while the store does not tell",
+            self.dead.clone(),
+        );
+        registry.register_with_unit(
+            "feed_lag",
+            "Age of the state that verifiers are told; NaN before the first read",
+            Unit::Seconds,
+            self.lag.clone(),
+        );
+        registry.register(
+            "feed_untold_commits",
+            "Commits of this process that the feed has not read yet",
+            self.untold.clone(),
+        );
+    }
+
+    /// Looks everything up.
+    pub(super) async fn look(&self, sessions: &SessionManager, feed: &Feed) {
+        let _alone = self.looking.lock().await;
+        let (count, bytes) = sessions.cache_usage();
+        self.cached.set(i64::try_from(count).unwrap_or(i64::MAX));
+        self.cache_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.dropped.set(i64::try_from(sessions.dropped_dirty()).unwrap_or(i64::MAX));
+        let looks = sessions.cache_looks();
+        raise(&self.hits, looks.hits);
+        raise(&self.loads, looks.loads);
+        let census = sessions.store().census().await.ok();
+        let figure = |count: Option<u64>| count.map_or(f64::NAN, |count| count as f64);
+        self.live.set(figure(census.map(|census| census.live)));
+        self.dead.set(figure(census.map(|census| census.ended)));
+        self.lag.set(feed.lag().map_or(f64::NAN, |lag| lag.as_secs_f64()));
+        self.untold.set(i64::try_from(feed.untold()).unwrap_or(i64::MAX));
+    }
+}
+
+/// Moves a counter to a figure that is counted elsewhere.
+fn raise(counter: &Counter, to: u64) {
+    counter.inc_by(to.saturating_sub(counter.get()));
+}
