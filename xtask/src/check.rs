@@ -2,7 +2,7 @@
 
 use crate::shell::{cargo, run as run_command, step};
 use crate::tally::Tally;
-use crate::{Answer, beside, deny, tidy};
+use crate::{Answer, beside, deny, tidy, unit};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -22,6 +22,7 @@ pub(crate) fn run(options: &Options) -> Tally {
         step("clippy", clippy),
         step("docs", docs),
         step("dependencies", || deny::run(options.no_install, options.advisories)),
+        step("systemd unit", unit::run),
         step("beside SQLx", beside::run),
     ]
     .into_iter()

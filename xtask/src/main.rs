@@ -11,6 +11,7 @@ mod shell;
 mod tally;
 mod test;
 mod tidy;
+mod unit;
 
 use std::process::ExitCode;
 
@@ -30,7 +31,8 @@ type Answer = Result<Tally, String>;
 enum Command {
     /// Run all tests: Rust, documentation and browser; installs what they need where it may
     Test(test::Options),
-    /// Run everything but the tests: format, tidy, clippy, docs, licences, SQLx beside us
+    /// Run everything but the tests: format, tidy, clippy, docs, licences, systemd unit, SQLx
+    /// beside us
     Check(check::Options),
     /// Run `check`, then `test`
     Ci(check::Options),

@@ -123,8 +123,19 @@ pub(crate) fn key_ring(
     match &keys.ring {
         Some(ring) => KeyRing::from_json(ring.expose())
             .map_err(|error| Failure::because("keys.ring cannot be used", &error)),
-        None => open(key_file(keys)?).map_err(|error| no_ring(&error)),
+        None => {
+            let path = key_file(keys)?;
+            let ring = if is_credential(path) { KeyRing::from_guarded(path) } else { open(path) };
+            ring.map_err(|error| no_ring(&error))
+        }
     }
+}
+
+/// Whether systemd gave the file to this service, for it alone: a copy that shows a group which
+/// may read it, because the right is given by an access list.
+fn is_credential(path: &Path) -> bool {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    folder.is_some_and(|folder| folder.is_absolute() && path.starts_with(folder))
 }
 
 /// Why a key ring cannot be used, with the exit code for it.

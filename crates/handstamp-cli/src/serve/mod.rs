@@ -1,6 +1,7 @@
 //! `handstamp serve`.
 
 mod greeting;
+mod notify;
 pub(crate) mod opening;
 mod ring;
 
@@ -42,7 +43,12 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     let opened = opening::open(settings).await?;
     // Before the first word: whoever reads it may stop the program at once.
     let asked_to_stop = signals::asked_to_stop()?;
+    let asked_to_stop = async {
+        asked_to_stop.await;
+        notify::stopping();
+    };
     greeting::print(&opened)?;
+    notify::ready(&opened.url);
     tokio::spawn(ring::follow(opened.ring));
     let served = handstamp_server::serve(opened.service, opened.listeners, asked_to_stop, grace);
     served.await.map_err(|error| Failure::because("cannot go on serving", &error))

@@ -226,4 +226,12 @@ fn the_doctor_finds_what_is_wrong_and_changes_nothing() {
     let ran = world.run(&["doctor", "--keys", "handstamp-data/ring"]);
     assert_eq!(ran.exit, 1);
     assert!(ran.out.contains("chmod 700") && ran.out.contains("beside the data"), "{}", ran.out);
+    set_mode(&world.path("handstamp-data"), 0o700);
+    set_mode(&world.path("handstamp-data/sessions.db"), 0o644);
+    let ran = world.run(&["doctor", "--keys", "handstamp-data/ring"]);
+    assert_eq!(ran.exit, 1);
+    assert!(ran.out.contains("chmod 600 handstamp-data/sessions.db"), "{}", ran.out);
+    let ran = world.run(&["doctor", "--set", "server.listen=nowhere"]);
+    assert_eq!(ran.exit, 1, "settings that cannot be understood are a finding like any other");
+    assert!(ran.out.contains("server.listen"), "{}", ran.out);
 }

@@ -1,8 +1,9 @@
 //! `handstamp serve`.
 
 use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
 
-use crate::world::{World, mode};
+use crate::world::{World, mode, set_mode};
 
 #[test]
 fn b17_one_program_serves_with_no_settings_and_nothing_to_install() {
@@ -65,4 +66,54 @@ fn the_log_is_json_where_that_is_asked_for() {
     let line = served.log_line("allow_private_networks");
     let line: serde_json::Value = serde_json::from_str(&line).unwrap();
     assert_eq!(line["level"], "WARN");
+}
+
+#[test]
+fn a_service_manager_is_told_when_it_is_ready_and_when_it_stops() {
+    let world = World::new();
+    let socket = world.path("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    let world = world.with("NOTIFY_SOCKET", socket.to_str().unwrap());
+    let told = || {
+        let mut buffer = [0; 256];
+        let length = manager.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    let served = world.serve(&[]);
+    let ready = told();
+    assert!(ready.starts_with("READY=1\n") && ready.contains(&served.url), "{ready}");
+    assert_eq!(served.get("/readyz").0, 200);
+    assert_eq!(served.stop().exit, 0);
+    assert!(told().starts_with("STOPPING=1\n"));
+}
+
+#[test]
+fn a_credential_of_the_service_manager_is_a_key_ring_though_it_shows_a_group() {
+    let world = World::new();
+    world.run(&["keys", "generate", "--keys", "given/handstamp.keys"]).out();
+    let ring = world.path("given/handstamp.keys");
+    set_mode(&ring, 0o440);
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--keys", ring.to_str().unwrap()];
+    let line = world.run(&arguments).line(4);
+    assert!(line.contains("chmod 600"), "{line}");
+    let given = world.path("given");
+    let world = world.with("CREDENTIALS_DIRECTORY", given.to_str().unwrap());
+    let served = world.serve(&["--keys", ring.to_str().unwrap()]);
+    assert_eq!(served.get("/readyz").0, 200);
+    assert_eq!(served.stop().exit, 0);
+    assert_eq!(given.read_dir().unwrap().count(), 1, "nothing is written there");
+}
+
+#[test]
+fn figures_are_told_to_anybody_at_an_address_of_their_own() {
+    let world = World::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let setting = format!("server.metrics_listen={free}");
+    let served = world.serve(&["--set", &setting]);
+    let (status, text) = crate::world::get(&format!("http://{free}"), "/metrics");
+    assert_eq!(status, 200);
+    assert!(text.contains("handstamp_live_sessions 0"), "{text}");
+    assert_eq!(crate::world::get(&format!("http://{free}"), "/healthz").0, 404);
+    assert_eq!(served.get("/metrics").0, 401);
+    assert_eq!(served.stop().exit, 0);
 }

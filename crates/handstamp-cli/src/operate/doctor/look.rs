@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use handstamp_core::KeyRing;
+use handstamp_protocol::admin::ServiceClock;
 use handstamp_protocol::logs::{LogList, LogsQuery};
 use handstamp_protocol::{Time, paths};
+use handstamp_server::SOCKET;
 use handstamp_server::settings::{Keys, Loaded};
 
 use super::Health;
@@ -21,6 +23,10 @@ const SMALL: u64 = 1 << 30;
 
 /// How far clocks may be apart before somebody should know: a minute.
 const APART_MILLIS: i64 = 60_000;
+
+/// What a service keeps in its folder.
+const FILES: [&str; 5] =
+    ["sessions.db", "sessions.db-wal", "sessions.db-shm", "sessions.db.lock", SOCKET];
 
 /// One thing, and how it was found.
 #[derive(Debug)]
@@ -81,18 +87,36 @@ fn is_inside(path: &Path, folder: &Path) -> bool {
     }
 }
 
-/// Whether it is for its owner only.
+/// Whether it and what lies in it is for its owner only.
 pub(super) fn folder(folder: &Path) -> Finding {
+    const WHAT: &str = "data";
     let path = folder.display();
-    match mode(folder) {
-        Err(error) => Finding::bad("data", format!("{path}: {error}")),
-        Ok(mode) if mode & 0o077 != 0 => {
-            let found =
-                format!("{path} can be read by others (mode {mode:o}); run: chmod 700 {path}");
-            Finding::bad("data", found)
-        }
-        Ok(_) => Finding::good("data", format!("{path}, for its owner only")),
+    match modes(folder) {
+        Err(error) => Finding::bad(WHAT, format!("{path}: {error}")),
+        Ok(open) if open.is_empty() => Finding::good(WHAT, format!("{path}, for its owner only")),
+        Ok(open) => Finding::bad(WHAT, open.join("; ")),
     }
+}
+
+/// What others may do with the folder and its files, which they may not; a line each.
+fn modes(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut open = Vec::new();
+    let mut look = |path: &Path, mode: u32, to: &str| {
+        if mode & 0o077 != 0 {
+            let path = path.display();
+            open.push(format!("{path} is open to others (mode {mode:o}); run: chmod {to} {path}"));
+        }
+    };
+    look(folder, mode(folder)?, "700");
+    for file in FILES {
+        let path = folder.join(file);
+        match mode(&path) {
+            Ok(mode) => look(&path, mode, "600"),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(open)
 }
 
 #[cfg(unix)]
@@ -149,39 +173,67 @@ pub(super) async fn store(running: &Running) -> Finding {
     }
 }
 
-/// Whether the clock of this machine is behind what was written last: then it was set back, or a
-/// backup of another machine was restored.
+/// Whether the clock of this machine is the one that the service judges by, and is not behind what
+/// was written last: then it was set back, or a backup of another machine was restored.
 pub(super) async fn clock(running: &Running) -> Finding {
-    const WHAT: &str = "clock";
     let query = LogsQuery { limit: Some(1), ..LogsQuery::default() };
-    let newest = match running.get::<LogList>(paths::ADMIN_LOGS, &query).await {
-        Ok(list) => list.logs.into_iter().next(),
-        Err(failure) => return Finding::bad(WHAT, failure.text()),
-    };
-    let Some(newest) = newest else { return Finding::good(WHAT, "nothing to compare it with yet") };
-    compare(Time::from(SystemTime::now()), newest.created_at)
+    let newest = running.get::<LogList>(paths::ADMIN_LOGS, &query).await;
+    let service = running.get::<ServiceClock>(paths::LOCAL_CLOCK, &()).await;
+    match (newest, service) {
+        (Ok(newest), Ok(service)) => {
+            let newest = newest.logs.into_iter().next().map(|line| line.created_at);
+            compare(Time::from(SystemTime::now()), service.now, newest)
+        }
+        (Err(failure), _) | (_, Err(failure)) => Finding::bad(CLOCK, failure.text()),
+    }
 }
 
-fn compare(now: Time, newest: Time) -> Finding {
-    let (here, last) = (point(now), point(newest));
-    if newest.as_millis() - now.as_millis() > APART_MILLIS {
-        return Finding::bad(
-            "clock",
-            format!("shows {here}, but the log goes on to {last}; set it"),
-        );
+const CLOCK: &str = "clock";
+
+fn compare(now: Time, service: Time, newest: Option<Time>) -> Finding {
+    let here = point(now);
+    let apart = now.as_millis().saturating_sub(service.as_millis()).saturating_abs();
+    let Some(newest) = newest else {
+        return Finding::good(CLOCK, format!("shows {here}; nothing has happened yet"));
+    };
+    if newest.as_millis().saturating_sub(now.as_millis()) > APART_MILLIS {
+        let last = point(newest);
+        return Finding::bad(CLOCK, format!("shows {here}, but the log goes on to {last}; set it"));
     }
-    Finding::good("clock", format!("shows {here}; the newest event is of {last}"))
+    if apart > APART_MILLIS {
+        let there = point(service);
+        let found = format!(
+            "shows {here}, but the service goes by {there}: it was set while the service ran, \
+             which takes it over at its next start"
+        );
+        return Finding::doubtful(CLOCK, found);
+    }
+    Finding::good(CLOCK, format!("shows {here}; the newest event is of {}", point(newest)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const fn at(millis: i64) -> Time {
+        Time::from_millis(millis)
+    }
+
     #[test]
     fn a_clock_behind_the_log_is_bad() {
-        let at = Time::from_millis;
-        assert_eq!(compare(at(0), at(APART_MILLIS + 1)).health, Health::Bad);
-        assert_eq!(compare(at(0), at(APART_MILLIS)).health, Health::Good);
-        assert_eq!(compare(at(i64::from(u32::MAX)), at(0)).health, Health::Good);
+        let health = |now, newest| compare(at(now), at(now), Some(at(newest))).health;
+        assert_eq!(health(0, APART_MILLIS + 1), Health::Bad);
+        assert_eq!(health(0, APART_MILLIS), Health::Good);
+        assert_eq!(health(i64::from(u32::MAX), 0), Health::Good);
+        assert_eq!(compare(at(0), at(0), None).health, Health::Good);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_while_the_service_ran_is_doubtful() {
+        for service in [APART_MILLIS + 1, -APART_MILLIS - 1] {
+            let found = compare(at(0), at(service), Some(at(0)));
+            assert_eq!(found.health, Health::Doubtful, "{}", found.found);
+        }
+        assert_eq!(compare(at(0), at(APART_MILLIS), Some(at(0))).health, Health::Good);
     }
 }
