@@ -110,6 +110,7 @@ async fn ours_and_bare(
     } else {
         service.with_cookie(&mut connection, name).await?
     };
+    let headers = handstamp::as_asked(path, headers);
     let answer = connection.get(path, headers.clone()).await?;
     good(&answer)?;
     let scratch = service.folder.path();
@@ -164,7 +165,7 @@ impl Asked<'_> {
         let ran = load.run(self.options.span(), self.scratch)?;
         let cpu = server.cpu().saturating_sub(before.0);
         let database = cpu_of_databases().saturating_sub(before.1);
-        Ok(Sample::of_wrk(&ran, cpu, database))
+        Sample::of_wrk(&ran, cpu, database)
     }
 }
 

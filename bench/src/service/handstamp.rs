@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
@@ -20,9 +20,21 @@ pub(crate) const MY_SESSIONS: &str = "/sessions/my-sessions";
 pub(crate) const BEGIN: &str = "/sessions";
 const REFRESH: &str = "/sessions/refresh";
 
-/// Limits that one machine alone would run into.
-const SETTINGS: [&str; 3] =
-    ["limits.refresh=none", "limits.anonymous=none", "store.synchronous=full"];
+/// Limits that one machine alone would run into; who asks here is also the proxy that verifies.
+const SETTINGS: [&str; 4] = [
+    "limits.begin=none",
+    "limits.refresh=none",
+    "store.synchronous=full",
+    "server.trusted_proxies=127.0.0.1",
+];
+
+/// What a proxy tells of the request that it asks about.
+const FORWARDED: [(&str, &str); 4] = [
+    ("x-forwarded-method", "GET"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-host", "shop.example"),
+    ("x-forwarded-uri", "/cart"),
+];
 
 /// Builds the program, on all processors.
 ///
@@ -62,7 +74,7 @@ impl Service {
         let folder = disk::scratch()?;
         let key = service_key(program, folder.path())?;
         let port = free_port()?;
-        let mut command = command(program, "serve", folder.path());
+        let mut command = command(program, &["serve"], folder.path());
         command.args(["--listen", &format!("127.0.0.1:{port}")]);
         SETTINGS.iter().for_each(|setting| {
             command.args(["--set", setting]);
@@ -111,6 +123,16 @@ pub(crate) async fn refresh(connection: &mut Connection, token: &str) -> Result<
     tokens(&json(&connection.post(REFRESH, HeaderMap::new(), &body).await?)?)
 }
 
+/// The headers of somebody's request and, where a proxy passes them on to be verified, its own.
+pub(crate) fn as_asked(path: &str, mut headers: HeaderMap) -> HeaderMap {
+    let forwarded = FORWARDED.into_iter().filter(|_| path == VERIFY);
+    headers.extend(
+        forwarded
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))),
+    );
+    headers
+}
+
 /// A request for `path` with these headers.
 pub(crate) fn get(path: &str, headers: &HeaderMap) -> Result<Request<Full<Bytes>>, Fault> {
     let mut request = Request::get(path).body(Full::default())?;
@@ -139,9 +161,9 @@ fn tokens(issued: &Value) -> Result<Tokens, Fault> {
 }
 
 /// A command on the data and keys in `folder`.
-fn command(program: &Path, name: &str, folder: &Path) -> Command {
+fn command(program: &Path, words: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(program);
-    command.arg(name).arg("--data-dir").arg(folder.join("data"));
+    command.args(words).arg("--data-dir").arg(folder.join("data"));
     command.arg("--keys").arg(folder.join("handstamp.keys"));
     // Nobody's settings but ours.
     command.current_dir(folder).env("HOME", folder).env("XDG_CONFIG_HOME", folder);
@@ -149,8 +171,8 @@ fn command(program: &Path, name: &str, folder: &Path) -> Command {
 }
 
 fn service_key(program: &Path, folder: &Path) -> Result<String, Fault> {
-    let mut command = command(program, "service-key", folder);
-    command.args(["create", "--name", "bench", "--scope", "sessions", "--json"]);
+    let mut command = command(program, &["service-key", "create"], folder);
+    command.args(["--name", "bench", "--scope", "sessions", "--json"]);
     let output = command.output()?;
     let told = || format!("service-key: {}", String::from_utf8_lossy(&output.stderr));
     let answer: Value = serde_json::from_slice(&output.stdout).map_err(|_| told())?;

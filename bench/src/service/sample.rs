@@ -24,14 +24,20 @@ pub(crate) struct Sample {
 
 impl Sample {
     /// Of what wrk saw, and what the server and its database took meanwhile.
-    pub(crate) fn of_wrk(ran: &Ran, cpu: Duration, database: Duration) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// Nothing was answered in time.
+    pub(crate) fn of_wrk(ran: &Ran, cpu: Duration, database: Duration) -> Result<Self, Fault> {
+        if ran.requests == 0 {
+            return Err("no request was answered within the time of a measurement".into());
+        }
+        Ok(Self {
             per_second: ran.requests as f64 * 1e6 / ran.micros,
             cpu: micros_each(cpu, ran.requests),
             database: micros_each(database, ran.requests),
             p50: ran.p50,
             p99: ran.p99,
-        }
+        })
     }
 
     /// Does `work` for each number below `count`, with so many clients at once.
