@@ -59,6 +59,8 @@ pub enum Action {
     SubjectErased,
     /// Personal parts of old events were removed.
     PersonalExpired,
+    /// A checkpoint says where the log ended: for whoever keeps it elsewhere.
+    Checkpoint,
     /// Every session of a subject, but perhaps one, was ended at once.
     SubjectEnded,
     /// Every session of the deployment was ended at once.
@@ -75,7 +77,7 @@ pub enum Action {
     Admin(Arc<str>),
 }
 
-const NAMES: [(&str, Action); 26] = [
+const NAMES: [(&str, Action); 27] = [
     ("session.started", Action::SessionStarted),
     ("guest.started", Action::GuestStarted),
     ("guest.upgraded", Action::GuestUpgraded),
@@ -97,6 +99,7 @@ const NAMES: [(&str, Action); 26] = [
     ("subject.enabled", Action::SubjectEnabled),
     ("subject.erased", Action::SubjectErased),
     ("personal.expired", Action::PersonalExpired),
+    ("audit.checkpoint", Action::Checkpoint),
     ("subject.ended", Action::SubjectEnded),
     ("deployment.ended", Action::DeploymentEnded),
     ("device.new", Action::DeviceNew),
@@ -150,6 +153,7 @@ impl Action {
             Self::SessionSuspended
             | Self::SessionResumed
             | Self::PersonalExpired
+            | Self::Checkpoint
             | Self::DeviceNew
             | Self::Risk(_) => {
                 return None;
@@ -378,7 +382,7 @@ mod tests {
         ];
         let named = NAMES.iter().filter_map(|(_, action)| action.owasp_name());
         assert!(named.clone().all(|name| VOCABULARY.contains(&name)));
-        assert_eq!(named.count(), NAMES.len() - 4, "only these have none");
+        assert_eq!(named.count(), NAMES.len() - 5, "only these have none");
         assert_eq!(Action::Risk("x".into()).owasp_name(), None);
         assert_eq!(Action::Admin("x".into()).owasp_name(), Some("authz_admin"));
     }

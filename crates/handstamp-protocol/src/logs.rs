@@ -90,6 +90,29 @@ pub struct LogsQuery {
     pub cursor: Option<String>,
 }
 
+/// `GET /admin/logs/verify`: what to hold the log against, besides the checkpoints that the service
+/// knows itself.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct VerifyLogsQuery {
+    /// A checkpoint that was kept elsewhere: its line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+}
+
+/// A piece of the log, read forward to be copied elsewhere. By the local socket only.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LogPiece {
+    /// The lines, each chain in its order.
+    pub logs: Vec<LogEntry>,
+    /// Where the next piece begins, also later on.
+    pub next: String,
+    /// Whether there is more already.
+    pub has_more: bool,
+}
+
 /// `GET /admin/logs/verify`: whether the chain is whole.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -98,7 +121,10 @@ pub struct LogsVerified {
     pub ok: bool,
     /// How many lines were looked at.
     pub checked: u64,
-    /// The first line that does not fit.
+    /// The first line that does not fit, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<String>,
+    /// When the newest checkpoint was signed that the log was held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_at: Option<Time>,
 }

@@ -92,6 +92,8 @@ pub const LOCAL_DASHBOARD_LINK: &str = "/local/dashboard-link";
 pub const LOCAL_CLOCK: &str = "/local/clock";
 /// `GET` tells what stands over a subject's sessions. By the local socket only.
 pub const LOCAL_SUBJECT: &str = "/local/subjects/{subject}";
+/// `GET` reads the audit log forward, to copy it. By the local socket only.
+pub const LOCAL_LOGS: &str = "/local/logs";
 /// `GET`: why did this session end? By the local socket only.
 pub const LOCAL_SESSION_WHY: &str = "/local/sessions/{id}/why";
 

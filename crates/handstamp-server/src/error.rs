@@ -24,6 +24,15 @@ pub enum StartError {
     /// What is kept beside the sessions is out of reach.
     #[error("the ledger of the service cannot be used")]
     Ledger(#[from] LedgerError),
+    /// The file of checkpoints cannot be read or appended to.
+    #[error("audit.checkpoint_file {} cannot be used", path.display())]
+    Checkpoints {
+        /// Which.
+        path: std::path::PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The address is taken, or may not be listened on.
     #[error("cannot listen on {address}")]
     Listen {

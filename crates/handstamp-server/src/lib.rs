@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod audit;
 mod body;
 mod caller;
 pub mod client;

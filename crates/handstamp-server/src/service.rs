@@ -20,6 +20,7 @@ use http::request::Parts;
 use tokio::sync::watch;
 
 use crate::access::Access;
+use crate::audit::Audit;
 use crate::client::{self, TrustedProxies};
 use crate::dashboard::{self, Found, Links};
 use crate::error::StartError;
@@ -80,6 +81,7 @@ pub struct Service {
     pub(crate) metrics: Metrics,
     pub(crate) links: Links,
     pub(crate) chain: Found,
+    pub(crate) audit: Audit,
     proxies: TrustedProxies,
     public_url: String,
     openapi: OnceLock<String>,
@@ -108,7 +110,9 @@ impl Service {
         let webhooks =
             Webhooks::builder(sessions.clone(), Arc::clone(&ledger), Arc::clone(&clock), options)
                 .build()?;
+        let audit = Audit::open(&sessions, Arc::clone(&ledger), &settings.audit)?;
         Ok(Arc::new(Self {
+            audit,
             keys: ServiceKeys::new(Arc::clone(&ledger), Arc::clone(&clock)),
             idempotency: Idempotency::new(Arc::clone(&ledger), Arc::clone(&clock)),
             limits: Limits::new(&settings.limits),

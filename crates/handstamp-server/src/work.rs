@@ -29,6 +29,13 @@ pub(crate) fn start(service: &Arc<Service>) {
             () = end_what_nobody_took_back(&ending) => {}
         }
     });
+    let keeping = Arc::clone(service);
+    tokio::spawn(async move {
+        tokio::select! {
+            () = keeping.stopping() => {}
+            () = keep_up_the_log(&keeping) => {}
+        }
+    });
     let following = Arc::clone(service);
     tokio::spawn(async move {
         following.feed.run(&following.sessions, following.stopping()).await;
@@ -54,6 +61,16 @@ async fn tidy(service: &Service) {
         if let Err(error) = service.idempotency.clean().await {
             tracing::warn!(%error, "old idempotency keys could not be removed");
         }
+    }
+}
+
+/// Looks each second whether a checkpoint or retention is due.
+async fn keep_up_the_log(service: &Service) {
+    let mut ticks = interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        service.audit.keep_up().await;
     }
 }
 

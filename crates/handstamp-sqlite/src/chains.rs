@@ -134,6 +134,11 @@ impl Work for CutOff {
         Ok(())
     }
 
+    fn is_erased(&self) -> bool {
+        // Nothing cut off is nothing to overwrite.
+        self.removed_now < STEP && self.removed + self.removed_now > 0
+    }
+
     fn settle(mut self: Box<Self>) -> Option<Box<dyn Work>> {
         self.removed += self.removed_now;
         if self.removed_now >= STEP {

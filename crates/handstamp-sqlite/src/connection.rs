@@ -42,6 +42,8 @@ pub(crate) fn make_writer(connection: &Connection, synchronous: Synchronous) -> 
     // Where the system's sync does not reach the disk (macOS), ask for the one that does.
     connection.pragma_update(None, "fullfsync", is_full)?;
     connection.pragma_update(None, "checkpoint_fullfsync", is_full)?;
+    // What is erased is overwritten: a part of a row, a row, a page that is free then.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT)?;
     connection.pragma_update(None, "journal_size_limit", LOG_LIMIT)?;
     connection.pragma_update(None, "cache_size", WRITER_CACHE)
@@ -53,4 +55,12 @@ pub(crate) fn reader(path: &Path) -> Result<Connection> {
     connection.pragma_update(None, "query_only", true)?;
     connection.pragma_update(None, "cache_size", READER_CACHE)?;
     Ok(connection)
+}
+
+/// Writes the log back and empties it, so that nothing that was overwritten is left in it. Answers
+/// whether it did: somebody may be reading from the log, or writing it back.
+pub(crate) fn empty_log(connection: &Connection) -> Result<bool> {
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(busy == 0)
 }

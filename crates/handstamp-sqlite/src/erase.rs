@@ -87,6 +87,10 @@ impl Work for Erase {
         Ok(())
     }
 
+    fn is_erased(&self) -> bool {
+        matches!(self.next, At::Done)
+    }
+
     fn settle(mut self: Box<Self>) -> Option<Box<dyn Work>> {
         self.erased += self.erased_now;
         self.at = self.next;

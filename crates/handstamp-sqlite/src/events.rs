@@ -6,6 +6,7 @@ use handstamp_core::id::{EventId, SessionId, Subject};
 use handstamp_core::store::{EventFilter, EventPage, Page, StoreError};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
+use serde_json::Value as Json;
 
 use crate::cursor::Cursors;
 use crate::fault::Fault;
@@ -175,17 +176,34 @@ fn conditions(filter: &EventFilter) -> Conditions {
     let mut all = Conditions::none();
     all.when("subject = ?", filter.subject.as_ref().map(|subject| text(subject.as_str())));
     all.when("session = ?", filter.session.map(|id| Value::from(id.as_bytes().to_vec())));
-    match &filter.action {
+    match &*filter.actions {
+        [] => {}
         // Indexed by themselves: verifying the log asks for them, however long it is.
-        Some(Action::SubjectErased) => all.hold("action = 'subject.erased'"),
-        Some(Action::PersonalExpired) => all.hold("action = 'personal.expired'"),
-        action => all.when("action = ?", action.as_ref().map(|it| Value::from(it.to_string()))),
+        [Action::SubjectErased] => all.hold("action = 'subject.erased'"),
+        [Action::PersonalExpired] => all.hold("action = 'personal.expired'"),
+        [action] => all.when("action = ?", Some(action.to_string().into())),
+        actions => all.when(
+            "action IN (SELECT value FROM json_each(?))",
+            Some(one_of(actions.iter().map(ToString::to_string))),
+        ),
+    }
+    if !filter.reasons.is_empty() {
+        all.hold("action = 'session.ended'");
+        all.when(
+            "details ->> '$.reason' IN (SELECT value FROM json_each(?))",
+            Some(one_of(filter.reasons.iter().map(|reason| reason.as_str().to_owned()))),
+        );
     }
     all.when("personal ->> '$.ip' = ?", filter.ip.map(|ip| Value::from(ip.to_string())));
     all.when("is_success = ?", filter.is_success.map(Value::from));
     all.when("at >= ?", filter.after.map(|at| Value::from(at.as_millis())));
     all.when("at < ?", filter.before.map(|at| Value::from(at.as_millis())));
     all
+}
+
+/// Names, as one value.
+fn one_of(names: impl Iterator<Item = String>) -> Value {
+    Json::from_iter(names).to_string().into()
 }
 
 fn read(row: &Row<'_>) -> Result<Event, Fault> {

@@ -6,15 +6,19 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use handstamp_core::store::StoreError;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use crate::checkpoint::Checkpoints;
+use crate::connection;
 use crate::fault::Fault;
 use crate::state::State;
 
 /// Jobs that share a transaction at most, so that nobody waits long for the first answer.
 const MOST_JOBS: usize = 32;
+
+/// How often the log is tried to be emptied, each time for as long as a lock is waited for.
+const EMPTYINGS: usize = 3;
 
 /// Where a job sends its answer.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -34,6 +38,12 @@ pub(crate) trait Work: Send {
     /// rollback, so what it remembers counts only from [`settle`](Self::settle) on.
     fn step(&mut self, connection: &Connection, state: &mut State, care: Care)
     -> Result<(), Fault>;
+
+    /// Whether, with this step, something is erased for good, so that the log of the database must
+    /// not hold it any longer either.
+    fn is_erased(&self) -> bool {
+        false
+    }
 
     /// The transaction is on disk: answers, or asks for another turn.
     fn settle(self: Box<Self>) -> Option<Box<dyn Work>>;
@@ -122,7 +132,7 @@ impl Desk {
     /// Does `jobs` in one transaction, or else each alone. Answers those that want another turn.
     fn turn(&mut self, mut jobs: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
         match self.transact(&mut jobs, Care::Fast) {
-            Ok(()) => jobs.into_iter().filter_map(Work::settle).collect(),
+            Ok(()) => jobs.into_iter().filter_map(|job| self.settle(job)).collect(),
             Err(fault) if jobs.len() == 1 && !fault.is_local() => {
                 jobs.into_iter().for_each(|job| job.fail(unanswered(&fault)));
                 Vec::new()
@@ -138,12 +148,37 @@ impl Desk {
 
     fn alone(&mut self, mut job: Box<dyn Work>) -> Option<Box<dyn Work>> {
         match self.transact(std::slice::from_mut(&mut job), Care::Isolated) {
-            Ok(()) => job.settle(),
+            Ok(()) => self.settle(job),
             Err(fault) => {
                 job.fail(unanswered(&fault));
                 None
             }
         }
+    }
+
+    fn settle(&self, job: Box<dyn Work>) -> Option<Box<dyn Work>> {
+        if job.is_erased()
+            && let Err(error) = self.empty_log()
+        {
+            job.fail(error);
+            return None;
+        }
+        job.settle()
+    }
+
+    /// Empties the log of the database. Reading is short, and writing back in the background too;
+    /// whoever else has the file open may take longer.
+    fn empty_log(&self) -> Result<(), StoreError> {
+        for _ in 0..EMPTYINGS {
+            match connection::empty_log(&self.connection) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+                Err(error) => return Err(StoreError::unknown(Fault::from(error))),
+            }
+        }
+        let why = "it is erased, but the log of the database still holds it: another program reads";
+        Err(StoreError::unknown(why))
     }
 
     fn transact(&mut self, jobs: &mut [Box<dyn Work>], care: Care) -> Result<(), Fault> {

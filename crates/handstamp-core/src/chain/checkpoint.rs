@@ -55,6 +55,11 @@ impl Checkpoint {
         self.content.at
     }
 
+    /// How many events there had been, in all chains.
+    pub fn events(&self) -> u64 {
+        self.content.chains.iter().map(|end| end.event).sum()
+    }
+
     /// Where the chains ended.
     pub fn chains(&self) -> &[ChainEnd] {
         &self.content.chains

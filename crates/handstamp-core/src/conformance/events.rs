@@ -5,7 +5,7 @@ use super::sample::{self, at, subject};
 use super::world::{World, is_applied};
 use crate::chain::{Link, SealedBatch, verify_chain};
 use crate::event::{Action, Event};
-use crate::record::Record;
+use crate::record::{EndReason, Record};
 use crate::store::{EventFilter, Group, Page};
 
 /// **C28** Events are in the log if their group was applied, numbered without gaps.
@@ -158,12 +158,19 @@ async fn varied(world: &World, record: &Record) -> Vec<Event> {
         failed(3),
         sample::event_of(record, Action::Risk("new_country".into()), at(4)),
         bare,
-        sample::event_of(record, Action::SessionEnded, at(6)),
+        ended(record, 6, "logout"),
+        ended(&other, 7, "idle"),
     ];
     append(world, events[..2].to_vec()).await;
     world.one(Group { events: events[2..5].to_vec(), ..sample::replace(record) }).await;
     append(world, events[5..].to_vec()).await;
     events
+}
+
+fn ended(record: &Record, time: i64, reason: &str) -> Event {
+    let mut event = sample::event_of(record, Action::SessionEnded, at(time));
+    event.details.insert("reason".into(), reason.into());
+    event
 }
 
 fn filters(record: &Record) -> Vec<EventFilter> {
@@ -172,8 +179,11 @@ fn filters(record: &Record) -> Vec<EventFilter> {
         nothing(),
         EventFilter { subject: record.subject.clone(), ..nothing() },
         EventFilter { session: Some(record.id), ..nothing() },
-        EventFilter { action: Some(Action::SessionStarted), ..nothing() },
-        EventFilter { action: Some(Action::Risk("new_country".into())), ..nothing() },
+        EventFilter { actions: vec![Action::SessionStarted], ..nothing() },
+        EventFilter { actions: vec![Action::Risk("new_country".into())], ..nothing() },
+        EventFilter { actions: vec![Action::StepUp, Action::SessionEnded], ..nothing() },
+        EventFilter { reasons: vec![EndReason::Admin, EndReason::Logout], ..nothing() },
+        EventFilter { reasons: vec![EndReason::Idle], ..nothing() },
         EventFilter { ip: sample::client().ip, ..nothing() },
         EventFilter { is_success: Some(false), ..nothing() },
         EventFilter { after: Some(at(3)), ..nothing() },

@@ -3,6 +3,8 @@
 use super::SessionManager;
 use crate::chain::{BrokenAt, Checkpoint, Cut, Flaw, Marks, Sealer, Walk};
 use crate::error::SessionError;
+use crate::event::Action;
+use crate::record::Client;
 use crate::store::{EventFilter, Page};
 use crate::time::Timestamp;
 
@@ -19,6 +21,10 @@ pub struct LogCheck {
     pub checked: u64,
     /// The first place that does not follow from what stands before it.
     pub first_bad: Option<BrokenAt>,
+}
+
+fn unsigned() -> SessionError {
+    SessionError::Refused("a checkpoint is not signed by this key ring".into())
 }
 
 /// One time through the log.
@@ -49,9 +55,7 @@ impl SessionManager {
     ) -> Result<LogCheck, SessionError> {
         let sealer = self.sealer();
         if !checkpoints.iter().all(|checkpoint| sealer.is_checkpoint(checkpoint)) {
-            return Err(SessionError::Refused(
-                "a checkpoint is not signed by this key ring".into(),
-            ));
+            return Err(unsigned());
         }
         let mut marks = self.listed_marks().await?;
         let mut pass = self.pass(&sealer, checkpoints, &marks).await?;
@@ -77,6 +81,49 @@ impl SessionManager {
         Ok(self.sealer().checkpoint(self.now(), chains))
     }
 
+    /// Whether the log still reaches to where `checkpoint` knows it, by the same links: answers the
+    /// first place that it does not. Reads one batch of each chain, so it says nothing of what lies
+    /// between: that is [`verify_log_against`](Self::verify_log_against).
+    ///
+    /// # Errors
+    /// [`SessionError::Refused`] for a checkpoint that this key ring did not sign;
+    /// [`SessionError::Unavailable`] when the store is out of reach.
+    pub async fn reaches(&self, checkpoint: &Checkpoint) -> Result<Option<BrokenAt>, SessionError> {
+        let sealer = self.sealer();
+        if !sealer.is_checkpoint(checkpoint) {
+            return Err(unsigned());
+        }
+        for known in checkpoint.chains().iter().filter(|end| end.batch > 0) {
+            let store = &self.engine.store;
+            let found = store.sealed(known.writer, known.batch - 1, 1).await?.pop();
+            let found = found.filter(|batch| batch.number == known.batch).map(|it| it.link);
+            // Asked for afterwards: it may have been cut off just now.
+            let is_cut = |cut: &Cut| {
+                let is_there = cut.end.batch > known.batch || cut.end == *known;
+                cut.end.writer == known.writer && is_there && sealer.is_cut(cut)
+            };
+            let why = match found {
+                Some(link) if link == known.link => continue,
+                Some(_) => Flaw::Rewritten,
+                None if store.cuts().await?.iter().any(is_cut) => continue,
+                None => Flaw::Tail,
+            };
+            let (writer, batch, event) = (known.writer, known.batch, known.event);
+            return Ok(Some(BrokenAt { writer, batch, event, why }));
+        }
+        Ok(None)
+    }
+
+    /// Writes a checkpoint into the log itself, from where webhooks and exports carry it away.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
+    pub async fn tell_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), SessionError> {
+        let mut event = self.event(Action::Checkpoint, &Client::default())?;
+        event.details.insert("checkpoint".into(), checkpoint.to_string().into());
+        self.tell(vec![event]).await
+    }
+
     pub(super) fn sealer(&self) -> Sealer {
         Sealer::new(self.engine.keys.clone())
     }
@@ -85,7 +132,7 @@ impl SessionManager {
     pub(super) async fn listed_marks(&self) -> Result<Marks, SessionError> {
         let mut marks = Marks::none();
         for action in Marks::ACTIONS {
-            let filter = EventFilter { action: Some(action), ..EventFilter::default() };
+            let filter = EventFilter { actions: vec![action], ..EventFilter::default() };
             let mut page = Page::first(STEP);
             loop {
                 let listed = self.engine.store.events(&filter, &page).await?;

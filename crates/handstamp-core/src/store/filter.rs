@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::event::{Action, Event};
 use crate::id::{SessionId, Subject};
-use crate::record::{Kind, Record};
+use crate::record::{EndReason, Kind, Record};
 use crate::time::Timestamp;
 
 /// How much of a list, and from where.
@@ -93,8 +93,10 @@ pub struct EventFilter {
     pub subject: Option<Subject>,
     /// Of this session.
     pub session: Option<SessionId>,
-    /// Of this action.
-    pub action: Option<Action>,
+    /// Of one of these actions; of any, if none is named.
+    pub actions: Vec<Action>,
+    /// That tell of the end of a session for one of these reasons; of anything, if none is named.
+    pub reasons: Vec<EndReason>,
     /// From this address.
     pub ip: Option<IpAddr>,
     /// That came about, or did not.
@@ -111,11 +113,18 @@ impl EventFilter {
         let ip = event.personal.as_ref().and_then(|personal| personal.client.ip);
         self.subject.as_ref().is_none_or(|wanted| event.subject.as_ref() == Some(wanted))
             && self.session.is_none_or(|wanted| event.session == Some(wanted))
-            && self.action.as_ref().is_none_or(|wanted| event.action == *wanted)
+            && (self.actions.is_empty() || self.actions.contains(&event.action))
+            && (self.reasons.is_empty() || self.is_ended_so(event))
             && self.ip.is_none_or(|wanted| ip == Some(wanted))
             && self.is_success.is_none_or(|wanted| event.is_success == wanted)
             && self.after.is_none_or(|from| event.at >= from)
             && self.before.is_none_or(|to| event.at < to)
+    }
+
+    fn is_ended_so(&self, event: &Event) -> bool {
+        let reason = event.details.get("reason").and_then(|reason| reason.as_str());
+        event.action == Action::SessionEnded
+            && self.reasons.iter().any(|wanted| Some(wanted.as_str()) == reason)
     }
 }
 

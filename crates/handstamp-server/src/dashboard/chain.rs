@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use handstamp_core::SessionError;
 use handstamp_core::time::Timestamp;
 
 use super::Stop;
@@ -70,15 +71,13 @@ pub(super) async fn lately(service: &Arc<Service>) -> Option<Checked> {
 pub(super) async fn check(service: &Service) -> Result<Checked, Stop> {
     look(service).await?;
     let found = service.chain.last().map(|(_, checked)| checked);
-    Ok(found.ok_or(handstamp_core::SessionError::NotFound)?)
+    Ok(found.ok_or(SessionError::NotFound)?)
 }
 
-async fn look(service: &Service) -> Result<(), handstamp_core::SessionError> {
+async fn look(service: &Service) -> Result<(), SessionError> {
     let at = service.sessions.now();
-    let check = service.sessions.verify_log().await?;
-    let first_bad = check
-        .first_bad
-        .map(|bad| format!("writer {}, batch {}, event {}", bad.writer, bad.batch, bad.event));
+    let check = service.audit.check(Vec::new()).await.map_err(SessionError::from)?.check;
+    let first_bad = check.first_bad.map(|bad| bad.to_string());
     let found = Some((at, check.checked, first_bad));
     *service.chain.last.lock().unwrap_or_else(PoisonError::into_inner) = found;
     Ok(())

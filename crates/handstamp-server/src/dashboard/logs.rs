@@ -79,7 +79,7 @@ pub(super) async fn verify(
     let checked = chain::check(&service).await?;
     let (key, said) = match &checked.first_bad {
         None => ("success", format!("The chain is whole: {} checked.", checked.lines)),
-        Some(bad) => ("error", format!("The chain is broken: {bad}.")),
+        Some(bad) => ("error", format!("The log was changed: {bad}.")),
     };
     viewer.session.flash(key, &said)?;
     Ok(go("/admin/ui/logs"))

@@ -67,6 +67,7 @@ fn of_operators() -> Router<Arc<Service>> {
         .route("/admin/ui/subjects/{subject}/roles", post(subjects::roles))
         .route("/admin/ui/subjects/{subject}/disable", post(subjects::disable))
         .route("/admin/ui/subjects/{subject}/enable", post(subjects::enable))
+        .route("/admin/ui/subjects/{subject}/erase", post(subjects::erase))
         .route("/admin/ui/logs", get(logs::show))
         .route("/admin/ui/logs/verify", post(logs::verify))
         .route("/admin/ui/webhooks", get(webhooks::list).post(webhooks::create))

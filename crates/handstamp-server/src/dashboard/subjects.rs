@@ -140,6 +140,31 @@ pub(super) async fn enable(
     Ok(go(&paths::with(SUBJECT, &name)))
 }
 
+#[derive(Deserialize)]
+pub(super) struct Erasure {
+    reason: String,
+    /// The subject once more: what is erased does not come back.
+    meant: String,
+}
+
+/// `POST /admin/ui/subjects/{subject}/erase`.
+pub(super) async fn erase(
+    State(service): State<Arc<Service>>,
+    viewer: Viewer,
+    Path(name): Path<String>,
+    Form(Erasure { reason, meant }): Form<Erasure>,
+) -> Answer {
+    let session = viewer.session.clone();
+    if meant.trim() != name {
+        session.flash("error", "Nothing was erased: what was typed is not the subject's name.")?;
+        return Ok(go(&paths::with(SUBJECT, &name)));
+    }
+    let (path, request) = (Path(name.clone()), Reason { reason }.request());
+    let _ = admin::erase(State(service), viewer.operator, path, request).await?;
+    session.flash("success", "Erased: nothing personal of it is kept any more.")?;
+    Ok(go(&paths::with(SUBJECT, &name)))
+}
+
 /// `POST /admin/ui/subjects/{subject}/end`: signs it out everywhere.
 pub(super) async fn end(
     State(service): State<Arc<Service>>,

@@ -82,6 +82,7 @@ pub(super) fn action(name: &str) -> String {
         "subject.disabled" => "Disabled",
         "subject.enabled" => "Enabled again",
         "subject.erased" => "Personal data erased",
+        "audit.checkpoint" => "A checkpoint of the log was signed",
         "personal.expired" => "Personal data erased, being past its age",
         "subject.ended" => "Signed out everywhere",
         "deployment.ended" => "Everybody was signed out",

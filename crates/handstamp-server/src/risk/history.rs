@@ -79,7 +79,8 @@ impl Past<'_> {
 
     async fn events(&self, subject: &Subject, action: Action) -> Result<Vec<Event>, SessionError> {
         let (subject, after) = (Some(subject.clone()), Some(self.since));
-        let filter = EventFilter { subject, after, action: Some(action), ..EventFilter::default() };
+        let filter =
+            EventFilter { subject, after, actions: vec![action], ..EventFilter::default() };
         Ok(self.sessions.events(&filter, &Page::first(LOOK)).await?.events)
     }
 }

@@ -276,8 +276,8 @@ async fn told(
     rule: Rule,
     limit: usize,
 ) -> Result<Vec<Event>, SessionError> {
-    let action = Some(event::Action::Risk(rule.as_str().into()));
-    let filter = EventFilter { session: Some(session), action, ..EventFilter::default() };
+    let actions = vec![event::Action::Risk(rule.as_str().into())];
+    let filter = EventFilter { session: Some(session), actions, ..EventFilter::default() };
     Ok(sessions.events(&filter, &Page::first(limit)).await?.events)
 }
 

@@ -139,7 +139,7 @@ async fn f11_what_erases_the_place_leaves_the_reason() {
     world.pass(60);
     world.sign_in("ada", NEW_YORK, FIREFOX).await;
     let filter = EventFilter {
-        action: Some(event::Action::Risk("impossible_travel".into())),
+        actions: vec![event::Action::Risk("impossible_travel".into())],
         ..EventFilter::default()
     };
     let mut found = world.sessions.events(&filter, &Page::first(1)).await.unwrap().events;

@@ -15,6 +15,7 @@ use handstamp_core::SessionError;
 use handstamp_core::ledger::LedgerError;
 use handstamp_core::roles::Roles;
 use handstamp_protocol::admin::{DashboardLink, ServiceClock};
+use handstamp_protocol::logs::{LogPiece, LogsQuery};
 use handstamp_protocol::paths;
 use handstamp_protocol::service_keys::{
     self as wire, ServiceKeyCreated, ServiceKeyList, ServiceKeyRequest, ServiceKeyRevoked,
@@ -23,11 +24,12 @@ use handstamp_protocol::subjects::SubjectAnswer;
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::admin::{head, note, problem, session_id, subject_of};
+use super::admin::{filter, head, note, problem, session_id, subject_of};
 use super::sessions::told;
-use crate::answer::time;
+use crate::answer::{Reader, log_entry, time};
 use crate::body::{Json, out_of_range};
 use crate::caller::Operator;
+use crate::query::{Query, list_problem, page};
 use crate::service::Service;
 use crate::service_keys::{Scope, ServiceKey};
 
@@ -41,6 +43,7 @@ pub(crate) fn local() -> Router<Arc<Service>> {
         .route(paths::LOCAL_DASHBOARD_LINK, post(dashboard_link))
         .route(paths::LOCAL_CLOCK, get(clock))
         .route(paths::LOCAL_SUBJECT, get(subject))
+        .route(paths::LOCAL_LOGS, get(copy_logs))
         .route(paths::LOCAL_SESSION_WHY, get(why))
 }
 
@@ -109,6 +112,22 @@ async fn subject(
     Path(subject): Path<String>,
 ) -> Result<Body<SubjectAnswer>, Problem> {
     Ok(Body(head(&service, &subject_of(&subject)?).await?))
+}
+
+/// `GET /local/logs`: the log from its beginning, or on from where the piece before ended. Of each
+/// piece only those lines are answered that match.
+async fn copy_logs(
+    State(service): State<Arc<Service>>,
+    _operator: Operator,
+    Query(query): Query<LogsQuery>,
+) -> Result<Body<LogPiece>, Problem> {
+    let filter = filter::logs(&query)?;
+    let limit = page(query.limit, None)?.limit;
+    let cursor = query.cursor.unwrap_or_default();
+    let piece = service.sessions.export(&cursor, limit).await.map_err(list_problem)?;
+    let matching = piece.events.iter().filter(|event| filter.accepts(event));
+    let logs = matching.map(|event| log_entry(event, Reader::Operator)).collect();
+    Ok(Body(LogPiece { logs, next: piece.next, has_more: piece.has_more }))
 }
 
 /// `GET /local/sessions/{id}/why`.

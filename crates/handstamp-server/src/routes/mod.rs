@@ -206,6 +206,11 @@ fn operate_subjects() -> Vec<Route> {
             .by(Who::Operator)
             .optional_json::<subjects::SubjectRequest>()
             .answers::<subjects::SubjectAnswer>(200),
+        route!(POST paths::ADMIN_SUBJECT_ERASE, admin::erase, "End a subject's sessions and erase what is personal of it")
+            .by(Who::Operator)
+            .optional_json::<subjects::SubjectRequest>()
+            .answers::<subjects::SubjectAnswer>(200)
+            .problems(&[404]),
     ]
 }
 
@@ -217,6 +222,7 @@ fn watch() -> Vec<Route> {
             .answers::<logs::LogList>(200),
         route!(GET paths::ADMIN_LOGS_VERIFY, admin::verify_logs, "Check the chain of the audit log")
             .by(Who::Operator)
+            .query::<logs::VerifyLogsQuery>()
             .answers::<logs::LogsVerified>(200),
         route!(GET paths::ADMIN_ANALYTICS, admin::analytics, "Figures over time")
             .by(Who::Operator)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::effective::Effective;
 use super::problem::Source;
-use super::sections::{Server, Tokens};
+use super::sections::{Audit, Server, Tokens};
 use super::{Inputs, Settings};
 
 impl Server {
@@ -15,6 +15,14 @@ impl Server {
     /// Where it listens on every address this names the loopback one.
     pub fn url(&self, bound: SocketAddr) -> String {
         self.public_url.as_ref().map_or_else(|| local_url(bound), |url| url.as_str().into())
+    }
+}
+
+impl Audit {
+    /// How long personal parts of events are kept: `audit.keep_personal_days`, and no longer than
+    /// the events.
+    pub fn kept_personal(&self) -> Option<Duration> {
+        self.keep_personal.into_iter().chain(self.keep_events).min()
     }
 }
 

@@ -274,6 +274,21 @@ section! {
     Audit = "audit" {
         /// Whether addresses are cut to their network (IPv4 /24, IPv6 /48) before they are stored.
         truncate_ip: bool = "false";
+        /// How often a signed checkpoint says where the log ends, if something came to it since.
+        /// With none, never.
+        checkpoint as checkpoint_seconds: Option<Duration> = "60" in 1..=86_400;
+        /// A file that each checkpoint is appended to, a line each, and synced. Best where nobody
+        /// comes to who can write to the database.
+        checkpoint_file: Option<PathBuf> = "none";
+        /// Whether each checkpoint is also an event `audit.checkpoint`, so that webhooks carry it
+        /// away.
+        checkpoint_event: bool = "false";
+        /// How long events are kept; older ones are cut off, and a signed cut takes their place.
+        /// With none, for ever.
+        keep_events as keep_events_days: Option<Duration> = "none" in 7..=36_500;
+        /// How long address, user agent, device, place and the hash of what was typed are kept in
+        /// events, and addresses in figures. With none, as long as the events.
+        keep_personal as keep_personal_days: Option<Duration> = "none" in 1..=36_500;
     }
 }
 

@@ -27,6 +27,20 @@ const WARNINGS: &[Warning] = &[
         "keys.file lies in store.data_dir: whoever steals that folder has both halves of every token",
     ),
     (
+        |it| {
+            it.audit
+                .checkpoint_file
+                .as_deref()
+                .is_some_and(|file| lies_in(file, &it.store.data_dir))
+        },
+        "audit.checkpoint_file lies in store.data_dir: whoever can cut the log can cut it too",
+    ),
+    (
+        |it| it.audit.kept_personal().is_some_and(|kept| kept < it.risk.remember),
+        "what is personal in events is kept for less than risk.remember_days: \
+         devices and countries are forgotten with it",
+    ),
+    (
         |it| it.tokens.secret.is_some() && it.tokens.algorithm != Algorithm::Hs256,
         "tokens.secret is set, and tokens.algorithm does not use it",
     ),

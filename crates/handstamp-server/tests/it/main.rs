@@ -5,12 +5,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod admin;
+mod audit;
 mod begin;
 mod browser;
 mod callers;
 mod csrf;
 mod dashboard;
 mod ends;
+mod erase;
 mod events;
 mod feed;
 mod figures;

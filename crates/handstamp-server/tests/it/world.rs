@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 pub(crate) struct World {
     pub(crate) service: Arc<Service>,
     pub(crate) sessions: SessionManager,
+    pub(crate) store: Arc<SqliteStore>,
     pub(crate) url: String,
     pub(crate) clock: Arc<ManualClock>,
     /// A service key with every scope but `admin`, which may grant `editor` and `reader`.
@@ -26,7 +27,7 @@ pub(crate) struct World {
     pub(crate) admin: String,
     pub(crate) http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -105,7 +106,7 @@ impl World {
         let url = format!("http://{}", tcp.local_addr().unwrap());
         let service = Service::open(Foundation {
             sessions: sessions.clone(),
-            ledger: store as Arc<dyn Ledger>,
+            ledger: Arc::clone(&store) as Arc<dyn Ledger>,
             clock: time,
             figures,
             settings: loaded.settings,
@@ -136,10 +137,11 @@ impl World {
                 .unwrap(),
             service,
             sessions,
+            store,
             url,
             clock,
             stop: Some(stop),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -181,6 +183,16 @@ impl World {
 
     pub(crate) async fn status(&self, access_token: &str) -> Answer {
         send(self.get("/sessions/status").bearer_auth(access_token)).await
+    }
+
+    /// Where the database lies.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Changes the database as somebody would who can write to it.
+    pub(crate) async fn meddle(&self, sql: &'static str) {
+        self.store.on_writer(move |database| database.execute_batch(sql)).await.unwrap();
     }
 
     pub(crate) fn advance(&self, seconds: u64) {

@@ -88,6 +88,10 @@ impl Work for Forget {
         Ok(())
     }
 
+    fn is_erased(&self) -> bool {
+        self.next.is_none()
+    }
+
     fn settle(mut self: Box<Self>) -> Option<Box<dyn Work>> {
         if let Some(walk) = self.next.take() {
             self.walk = walk;
@@ -158,6 +162,10 @@ impl Work for Trim {
             }
         }
         Ok(())
+    }
+
+    fn is_erased(&self) -> bool {
+        self.removed < STEP
     }
 
     fn settle(self: Box<Self>) -> Option<Box<dyn Work>> {

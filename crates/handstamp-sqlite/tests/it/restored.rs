@@ -22,8 +22,8 @@ fn copy(from: &Place) -> Place {
 }
 
 async fn restored_events(sessions: &SessionManager) -> usize {
-    let action = Some(Action::Risk("store_restored".into()));
-    let filter = EventFilter { action, ..EventFilter::default() };
+    let actions = vec![Action::Risk("store_restored".into())];
+    let filter = EventFilter { actions, ..EventFilter::default() };
     sessions.events(&filter, &Page::first(10)).await.unwrap().events.len()
 }
 

@@ -161,7 +161,7 @@ pub async fn s101_a_sign_in_that_is_refused_is_told(stage: Stage) {
     ] {
         assert!(stage.sessions.begin(who).await.is_err());
         stage.sessions.shutdown().await.unwrap();
-        let filter = EventFilter { action: Some(Action::SignInRefused), ..EventFilter::default() };
+        let filter = EventFilter { actions: vec![Action::SignInRefused], ..EventFilter::default() };
         let told = stage.all_events(filter).await.pop().unwrap();
         assert_eq!((told.subject.as_ref().unwrap().as_str(), told.is_success), (who, false));
         assert_eq!((told.error.as_deref(), told.owasp_name()), (Some(error), Some(owasp)));
@@ -190,6 +190,6 @@ pub async fn whoever_follows_commits_is_woken(stage: Stage) {
     assert_eq!(event.at, START);
     stage.sessions.tell(vec![event]).await.unwrap();
     commits.changed().await.unwrap();
-    let filter = EventFilter { action: Some(Action::AccessDenied), ..EventFilter::default() };
+    let filter = EventFilter { actions: vec![Action::AccessDenied], ..EventFilter::default() };
     assert_eq!(stage.all_events(filter).await.len(), 1);
 }

@@ -3,7 +3,7 @@
 use handstamp_axum::problem::Problem;
 use handstamp_core::event::Action;
 use handstamp_core::id::Subject;
-use handstamp_core::record::Kind;
+use handstamp_core::record::{EndReason, Kind};
 use handstamp_core::store::{EventFilter, Filter};
 use handstamp_protocol::admin::SessionFilter;
 use handstamp_protocol::logs::LogsQuery;
@@ -55,22 +55,38 @@ pub(crate) fn logs(asked: &LogsQuery) -> Result<EventFilter, Problem> {
     let mut filter = EventFilter {
         subject: subject.map_err(|error| out_of_range("subject", error.to_string()))?,
         session: session.map_err(|_| out_of_range("session", "not the id of a session"))?,
-        action: None,
+        actions: Vec::new(),
+        reasons: Vec::new(),
         ip: asked.ip,
         is_success: asked.success,
         after: asked.after.map(timestamp),
         before: asked.before.map(timestamp),
     };
     if let Some(action) = &asked.action {
-        filter.action = Some(match (&**action, asked.success) {
-            ("login", Some(false)) => Action::SignInFailed,
-            ("login", _) => Action::SessionStarted,
-            ("logout" | "session_expired", _) => Action::SessionEnded,
-            ("token_refresh", _) => Action::SessionRefreshed,
-            (named, _) => {
-                named.parse().map_err(|_| out_of_range("action", "not the name of an action"))?
-            }
-        });
+        (filter.actions, filter.reasons) = named(action)?;
     }
     Ok(filter)
+}
+
+/// What a name of the log stands for: which actions, and which ends of sessions. The other way
+/// round it is [`log_action`](crate::answer::log_action).
+fn named(name: &str) -> Result<(Vec<Action>, Vec<EndReason>), Problem> {
+    let ends = |is_expiry| {
+        let reasons = EndReason::ALL.into_iter().filter(|reason| reason.is_expiry() == is_expiry);
+        (vec![Action::SessionEnded], reasons.collect())
+    };
+    Ok(match name {
+        "login" => {
+            let actions = [Action::SessionStarted, Action::GuestUpgraded, Action::SignInFailed];
+            (actions.into(), Vec::new())
+        }
+        "logout" => ends(false),
+        "session_expired" => ends(true),
+        "token_refresh" => (vec![Action::SessionRefreshed], Vec::new()),
+        name => {
+            let action = name.parse();
+            let action = action.map_err(|_| out_of_range("action", "not the name of an action"))?;
+            (vec![action], Vec::new())
+        }
+    })
 }

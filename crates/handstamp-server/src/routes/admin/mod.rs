@@ -14,7 +14,7 @@ pub(crate) use bulk::{end, undo};
 pub(crate) use logs::{logs, verify_logs};
 pub(crate) use policy::dry_run;
 pub(crate) use sessions::{resume, sessions, suspend};
-pub(crate) use subjects::{disable, enable, head, roles};
+pub(crate) use subjects::{disable, enable, erase, head, roles};
 pub(crate) use webhooks::{
     create_webhook, deliveries, list_webhooks, remove_webhook, retry_delivery, rotate_webhook,
     test_webhook, update_webhook,

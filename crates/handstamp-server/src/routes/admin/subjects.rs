@@ -6,8 +6,10 @@ use axum::Json as Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use handstamp_axum::problem::Problem;
+use handstamp_core::SessionError;
 use handstamp_core::id::Subject;
 use handstamp_core::roles::Roles;
+use handstamp_core::store::{EventFilter, Page};
 use handstamp_protocol::subjects::{RolesRequest, SubjectAnswer, SubjectRequest};
 use serde_json::Map;
 
@@ -58,6 +60,40 @@ pub(crate) async fn enable(
     service.sessions.enable(&subject, Some(&operator.name)).await.map_err(problem)?;
     explain(&service, &operator, "subject_enabled", &subject, &request).await?;
     Ok(Body(head(&service, &subject).await?))
+}
+
+/// `POST /admin/subjects/{subject}/erase`: ends its sessions and removes what is personal of it,
+/// here and in the figures; the chain of the log stays whole. A subject that nothing is known of is
+/// refused, so that what was mistyped leaves no trace.
+pub(crate) async fn erase(
+    State(service): State<Arc<Service>>,
+    operator: Operator,
+    Path(subject): Path<String>,
+    OptionalJson(request): OptionalJson<SubjectRequest>,
+) -> Result<Response, Problem> {
+    let subject = subject_of(&subject)?;
+    if !is_known(&service, &subject).await.map_err(problem)? {
+        return Err(problem(SessionError::NotFound));
+    }
+    let erased = service.sessions.erase_subject(&subject, Some(&operator.name)).await;
+    let erased = erased.map_err(problem)?;
+    // After the log, or what is added up next brings them back.
+    service.ledger.forget(&subject).await.map_err(|error| problem(error.into()))?;
+    explain(&service, &operator, "subject_erased", &subject, &request).await?;
+    let head = head(&service, &subject).await?;
+    let (ended, events) = (Some(erased.sessions.into()), Some(erased.events as u64));
+    done(&service, SubjectAnswer { ended, erased: events, ..head }).await
+}
+
+/// Whether there is a session of the subject, or was, or the log tells of it.
+async fn is_known(service: &Service, subject: &Subject) -> Result<bool, SessionError> {
+    let one = Page::first(1);
+    let listed = service.sessions.list(subject, true, &one).await?;
+    if !listed.sessions.is_empty() {
+        return Ok(true);
+    }
+    let filter = EventFilter { subject: Some(subject.clone()), ..EventFilter::default() };
+    Ok(!service.sessions.events(&filter, &one).await?.events.is_empty())
 }
 
 /// Notes the reason that an operator gave; the act itself has its own event.
