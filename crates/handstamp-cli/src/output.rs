@@ -15,6 +15,14 @@ pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
+/// Writes all of it; a reader that goes away before is a failure.
+#[cfg(feature = "serve")]
+pub(crate) fn print_all(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    written.map_err(|error| Failure::because("cannot write to stdout", &error))
+}
+
 #[cfg(feature = "serve")]
 pub(crate) use with_tables::{Table, json, line};
 

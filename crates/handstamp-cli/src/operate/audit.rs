@@ -1,9 +1,15 @@
 //! `handstamp audit`.
 
+mod owasp;
+mod place;
+
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use handstamp_protocol::logs::{LogEntry, LogList, LogsQuery, LogsVerified};
+use handstamp_protocol::logs::{
+    LogEntry, LogList, LogPiece, LogsQuery, LogsVerified, VerifyLogsQuery,
+};
 use handstamp_protocol::{Time, paths};
 use serde_json::json;
 
@@ -12,6 +18,7 @@ use super::words::{count, moment, or_nothing, point};
 use super::{Flags, Missing, with};
 use crate::failure::Failure;
 use crate::output;
+use place::{Place, newest_checkpoint};
 
 /// How often a log that is followed is read.
 const EVERY: Duration = Duration::from_secs(1);
@@ -24,7 +31,7 @@ const PAGE: u16 = 200;
 pub(crate) enum Command {
     /// Show the last lines, and with -f those that come
     Tail(Tail),
-    /// Write the log as JSON, one object a line, newest first
+    /// Write the log as JSON, one object a line, oldest first
     Export(Export),
     /// Check that no line was changed, taken out or put in
     Verify(Verify),
@@ -102,13 +109,25 @@ pub(crate) struct Export {
     #[command(flatten)]
     filters: Filters,
 
+    /// Keep in this file how far the log was written, and go on from there the next time
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+
+    /// Write lines in the form and by the names of the OWASP Logging Vocabulary
+    #[arg(long)]
+    owasp: bool,
+
     #[command(flatten)]
     flags: Flags,
 }
 
-/// Of which service.
+/// Of which service, and against what.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Verify {
+    /// Also hold the log against the newest checkpoint in this file, a copy that was kept elsewhere
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+
     #[command(flatten)]
     flags: Flags,
 }
@@ -194,31 +213,51 @@ fn told(line: &LogEntry) -> String {
 
 fn export(options: &Export) -> Result<(), Failure> {
     with(&options.flags, Missing::Refuse, async |running| {
+        let place = options.resume.as_deref().map(Place::of);
         let mut query = options.filters.query(PAGE);
+        query.cursor = place.as_ref().map(Place::read).transpose()?;
         loop {
-            let LogList { logs, next } = page(running, &query).await?;
-            print(&logs, true)?;
-            if next.is_none() {
+            let piece: LogPiece = running.get(paths::LOCAL_LOGS, &query).await?;
+            let shown = piece.logs.iter().map(|line| match options.owasp {
+                true => owasp::line(line).to_string(),
+                false => json!(line).to_string(),
+            });
+            let text: String = shown.map(|line| line + "\n").collect();
+            match &place {
+                None => output::print(text.as_bytes())?,
+                // Only what was taken counts as written.
+                Some(place) => {
+                    output::print_all(text.as_bytes())?;
+                    place.write(&piece.next)?;
+                }
+            }
+            if !piece.has_more {
                 return Ok(());
             }
-            query.cursor = next;
+            query.cursor = Some(piece.next);
         }
     })
 }
 
 fn verify(options: &Verify) -> Result<(), Failure> {
     with(&options.flags, Missing::Refuse, async |running| {
-        let answer: LogsVerified = running.get(paths::ADMIN_LOGS_VERIFY, &()).await?;
+        let checkpoint = options.checkpoint.as_deref().map(newest_checkpoint).transpose()?;
+        let query = VerifyLogsQuery { checkpoint };
+        let answer: LogsVerified = running.get(paths::ADMIN_LOGS_VERIFY, &query).await?;
         let lines = count(answer.checked, "line");
         if options.flags.json {
             output::json(&json!(answer))?;
         } else if answer.ok {
-            output::line(&format!("{lines} checked; the chain is whole"))?;
+            let reaches = answer
+                .checkpoint_at
+                .map(|at| format!(" and reaches to the checkpoint of {}", point(at)));
+            let reaches = reaches.unwrap_or_default();
+            output::line(&format!("{lines} checked; the chain is whole{reaches}"))?;
         }
         if answer.ok {
             return Ok(());
         }
         let place = or_nothing(answer.first_bad);
-        Err(Failure::new(format!("the log was changed: {lines} fit, then {place} does not")))
+        Err(Failure::new(format!("the log was changed: {lines} fit; {place}")))
     })
 }

@@ -168,6 +168,116 @@ fn f01_the_log_is_read_exported_and_checked() {
     assert!(said.ends_with("the chain is whole\n"), "{said}");
 }
 
+/// Shows F01.
+#[test]
+fn s106_the_log_is_exported_on_from_where_it_ended_before() {
+    let running = Running::new();
+    let arguments = ["audit", "export", "--resume", "place"];
+    let first = running.good(&arguments);
+    assert!(first.lines().count() >= 1 && first.contains("login"), "{first}");
+    assert_eq!(running.good(&arguments), "", "nothing happened since");
+    running.good(&["sessions", "end", running.id()]);
+    let second = running.good(&arguments);
+    let lines: Vec<Json> = second.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["action"], "logout", "{second}");
+    assert_eq!(first + &second, running.good(&["audit", "export"]), "whole, and in its order");
+    running.world.write("place", "nonsense");
+    running.world.run(&arguments).line(2);
+}
+
+#[test]
+fn s103_the_log_is_exported_by_the_names_of_the_owasp_vocabulary() {
+    let running = Running::new();
+    running.good(&["sessions", "end", running.id()]);
+    let exported = running.good(&["audit", "export", "--owasp", "--subject", "ada"]);
+    let lines: Vec<Json> =
+        exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let named = |event: &str| lines.iter().find(|line| line["event"] == event);
+    let began = named("session_created:ada").unwrap_or_else(|| panic!("{exported}"));
+    assert_eq!((&began["source_ip"], &began["level"]), (&json!("203.0.113.7"), &json!("INFO")));
+    assert!(named("authn_token_revoked:ada").is_some(), "{exported}");
+}
+
+#[test]
+fn b06_a_subject_is_erased_once_that_is_meant_and_one_that_nobody_knows_is_not() {
+    let running = Running::new();
+    running.world.run(&["subject", "erase", "nobody", "--yes"]).line(3);
+    let said = running.good(&["subject", "erase", "ada", "--yes", "--reason", "asked to"]);
+    assert!(said.contains("1 session ended") && said.contains("of the log erased"), "{said}");
+    let exported = running.good(&["audit", "export"]);
+    assert!(!exported.contains("203.0.113.7") && exported.contains("\"ada\""), "{exported}");
+    assert!(running.good(&["audit", "verify"]).contains("the chain is whole"));
+}
+
+/// Changes the database while nobody serves.
+fn meddle(world: &World, sql: &str) {
+    let path = world.path("handstamp-data/sessions.db");
+    rusqlite::Connection::open(path).unwrap().execute_batch(sql).unwrap();
+}
+
+/// A log of some events behind a service that is stopped, with the checkpoints that it left.
+fn left_behind() -> World {
+    let world = World::new()
+        .with("HANDSTAMP_AUDIT_CHECKPOINT_SECONDS", "1")
+        .with("HANDSTAMP_AUDIT_CHECKPOINT_FILE", "checkpoints");
+    let served = world.serve(&[]);
+    let key = key_of(&world, "sessions");
+    for subject in ["ada", "bob", "eve"] {
+        served.begin(&key, subject);
+    }
+    let verify = ["audit", "verify", "--json"];
+    let count = world.run(&verify).json()["checked"].as_u64().unwrap();
+    let covers =
+        |text: String| text.lines().any(|line| line.contains(&format!("\"event\":{count}")));
+    for _ in 0..200 {
+        if covers(std::fs::read_to_string(world.path("checkpoints")).unwrap_or_default()) {
+            assert_eq!(served.stop().exit, 0);
+            return world;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("there is no checkpoint");
+}
+
+#[test]
+fn s106_a_changed_removed_or_moved_event_is_named() {
+    for (sql, said) in [
+        ("UPDATE events SET subject = 'mallory' WHERE number = 3", "event 3: is not as it was"),
+        ("DELETE FROM events WHERE number = 3", "does not follow: something before it is gone"),
+        (
+            "UPDATE events SET place = 99 WHERE number = 2;
+             UPDATE events SET place = 2, number = 2 WHERE number = 3;
+             UPDATE events SET place = 3, number = 3 WHERE place = 99",
+            "is not as it was sealed",
+        ),
+    ] {
+        let world = left_behind();
+        meddle(&world, sql);
+        let line = world.run(&["audit", "verify"]).line(1);
+        assert!(line.starts_with("the log was changed") && line.contains(said), "{line}");
+    }
+}
+
+#[test]
+fn s106_a_tail_that_was_cut_off_is_named_against_a_checkpoint() {
+    let world = left_behind();
+    let said = world.run(&["audit", "verify"]).good();
+    assert!(said.contains("reaches to the checkpoint of "), "{said}");
+    std::fs::rename(world.path("checkpoints"), world.path("elsewhere")).unwrap();
+    meddle(
+        &world,
+        "DELETE FROM batches WHERE number > 2; DELETE FROM ledger WHERE shelf = 'audit';
+         DELETE FROM events WHERE place > (SELECT max(first_place + events) - 1 FROM batches)",
+    );
+    let whole = world.run(&["audit", "verify"]).good();
+    assert!(whole.contains("the chain is whole"), "what is left verifies: {whole}");
+    let line = world.run(&["audit", "verify", "--checkpoint", "elsewhere"]).line(1);
+    assert!(line.contains("batch 3") && line.contains("a checkpoint knows it"), "{line}");
+    world.run(&["audit", "verify", "--checkpoint", "nowhere"]).line(3);
+    world.write("elsewhere", "nonsense\n");
+    world.run(&["audit", "verify", "--checkpoint", "elsewhere"]).line(2);
+}
+
 #[test]
 fn without_a_service_a_command_opens_the_store_itself() {
     let Running { served, world, session, .. } = Running::new();
