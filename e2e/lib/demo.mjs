@@ -1,9 +1,12 @@
 // `handstamp demo` as a child process, on a free port, with a data folder of its own.
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
 
 const STARTS_WITHIN_MS = 30_000;
 const ENDS_WITHIN_MS = 10_000;
@@ -54,8 +57,12 @@ export async function startDemo(t, moreArgs = []) {
     await demo?.stop();
     await rm(folder, { recursive: true, force: true });
   });
-  demo = await startServer(program, ["demo", "--port", "0", "--no-history", ...places(folder), ...moreArgs]);
-  return { ...demo, folder };
+  const args = ["demo", "--port", "0", "--service-port", "0", "--no-history", ...places(folder), ...moreArgs];
+  demo = await startServer(program, args);
+  /** Runs a command of operators on the data of the demo. */
+  const operate = async (...words) =>
+    (await run(program, [...words, "--data-dir", join(folder, "data")])).stdout.trim();
+  return { ...demo, folder, operate };
 }
 
 /** Arguments that keep data and keys of a demo in `folder`, out of the user's own. */

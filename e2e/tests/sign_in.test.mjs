@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startBrowser } from "../lib/browser.mjs";
 import { places, startDemo, startServer } from "../lib/demo.mjs";
+import { look } from "../lib/looks.mjs";
 import { pair, postSignIn, send, setCookie } from "../lib/raw.mjs";
 import { flashes, sessionCookie, signIn } from "../lib/shop.mjs";
 
@@ -180,4 +181,38 @@ test("N01 a session outlives the shop that was killed", async (t) => {
   t.after(() => next.stop());
   const account = await send(`${next.url}/account`, { headers: { cookie } });
   assert.match(account.text, /Mina Okafor/);
+});
+
+test("B11 wrong passwords are told to the service and its advice is heeded", async (t) => {
+  const demo = await startDemo(t);
+  const page = await (await (await startBrowser(t)).newContext()).newPage();
+  const tryOnce = async (password) => {
+    await page.goto(`${demo.url}/sign-in`);
+    await page.getByLabel("Name").fill("jonas");
+    await page.getByLabel("Password").fill(password);
+    const answered = page.waitForResponse((answer) => answer.request().method() === "POST");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    return answered;
+  };
+  // Each wait is twice as long as the one before; one of 4 seconds leaves time to look.
+  let [status, seconds] = [422, 0];
+  for (let tries = 0; (status === 422 || seconds < 4) && tries < 100; tries += 1) {
+    const answer = await tryOnce("not it");
+    [status, seconds] = [answer.status(), Number(answer.headers()["retry-after"] ?? 0)];
+  }
+  assert.equal(status, 429);
+  assert.equal((await tryOnce("second-row")).status(), 429, "the right password waits too");
+  assert.match(await page.getByRole("alert").textContent(), /^Too many tries\. Wait \d+ /);
+  await look(page, "too-many-tries");
+
+  await page.waitForTimeout(seconds * 1000);
+  await signIn(page, demo.url, "jonas");
+  assert.deepEqual(await flashes(page), ["Welcome, Jonas Lind."]);
+
+  const told = (await demo.operate("audit", "export")).split("\n").map((line) => JSON.parse(line));
+  const failures = told.filter((line) => line.action === "login" && !line.success);
+  assert.ok(failures.length >= 4, `${failures.length} failures`);
+  for (const { subject, error_message } of failures) {
+    assert.deepEqual([subject, error_message], ["jonas", "wrong_name_or_password"]);
+  }
 });

@@ -1,11 +1,15 @@
 //! The demo: a small shop on this machine, with sessions in a SQLite file, and the session service
-//! with its dashboard beside it. Both work on the same sessions, in one process.
+//! with its dashboard beside it. Both work on the same sessions, in one process. What the service's
+//! API is for, the shop asks over HTTP, by a service key of its own: it reports sign-ins that fail,
+//! and heeds the advice.
 //!
 //! Accounts, wares and pages belong to the demo, not to Handstamp: they show what an application
 //! brings along, and what is left to write when sessions are taken care of.
 
 mod accounts;
 mod cart;
+mod counsel;
+mod door;
 mod greeting;
 mod history;
 mod live;
@@ -27,6 +31,8 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::failure::Failure;
 use crate::log::{self, Look};
 use accounts::Accounts;
+use counsel::Counsel;
+use door::Door;
 use service::Beside;
 use shop::Shop;
 
@@ -72,7 +78,7 @@ pub(crate) struct Options {
 #[derive(Debug)]
 struct App {
     sessions: SessionManager,
-    accounts: Accounts,
+    door: Door,
     shop: Shop,
     fresh_seconds: u64,
     /// Turns true when the program is asked to stop.
@@ -107,7 +113,10 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     let (stop, stopping) = watch::channel(false);
     let app = Arc::new(App {
         sessions: opened.sessions.clone(),
-        accounts: Accounts::hash()?,
+        door: Door {
+            accounts: Accounts::hash()?,
+            counsel: Counsel::new(opened.beside.asked_by_shop.clone())?,
+        },
         shop: Shop::open(),
         fresh_seconds: options.fresh,
         stopping: stopping.clone(),

@@ -7,13 +7,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use handstamp_core::SessionManager;
-use handstamp_core::ledger::Ledger;
+use handstamp_core::ledger::{Ledger, LedgerError};
 use handstamp_core::time::Clock;
+use handstamp_protocol::Secret;
 use handstamp_server::settings::{Inputs, Settings, load};
-use handstamp_server::{Foundation, Listeners, LocalListener, Service, StoreFigures};
+use handstamp_server::{
+    Foundation, Listeners, LocalListener, Scope, Service, ServiceKey, StoreFigures,
+};
 use tokio::net::TcpListener;
 
+use super::counsel;
 use crate::failure::{Failure, chain};
+
+/// What the key of the shop is called.
+const SHOP: &str = "the shop of the demo";
 
 /// The port of a service, if it is free.
 const USUAL_PORT: u16 = 7070;
@@ -32,6 +39,8 @@ pub(super) struct Ground<'a> {
 pub(super) struct Beside {
     pub(super) service: Arc<Service>,
     pub(super) listeners: Listeners,
+    /// Where the shop calls it, and by which key.
+    pub(super) asked_by_shop: counsel::Service,
     /// Signs an operator in to the dashboard, once.
     pub(super) dashboard: String,
 }
@@ -48,14 +57,25 @@ pub(super) async fn open(port: Option<u16>, ground: Ground<'_>) -> Result<Beside
     let foundation = Foundation { sessions, ledger, clock, figures, settings, public_url };
     let service =
         Service::open(foundation).await.map_err(|e| Failure::because("cannot start", &e))?;
+    let url = format!("http://{bound}");
+    let key = shop_key(&service).await.map_err(|e| Failure::because("cannot start", &e))?;
     let dashboard = service.dashboard_link().await;
     let dashboard = dashboard.map_err(|e| Failure::because("cannot start", &e))?;
     let local = LocalListener::open(folder).map_err(|e| Failure::because("cannot start", &e))?;
-    Ok(Beside {
-        service,
-        listeners: Listeners { tcp, local: Some(local), figures: None },
-        dashboard,
-    })
+    let listeners = Listeners { tcp, local: Some(local), figures: None };
+    let asked_by_shop = counsel::Service { url, key };
+    Ok(Beside { service, listeners, asked_by_shop, dashboard })
+}
+
+/// A fresh key for the shop, which it keeps in memory. That of the last time is good no more.
+async fn shop_key(service: &Service) -> Result<Secret, LedgerError> {
+    let keys = service.service_keys();
+    let is_old = |key: &ServiceKey| key.name == SHOP && key.revoked_at.is_none();
+    for old in keys.list().await?.into_iter().filter(is_old) {
+        keys.revoke(&old.id).await?;
+    }
+    let made = keys.create(SHOP, &[Scope::Failures], &[]).await?;
+    Ok(Secret::new(made.text.as_str()))
 }
 
 fn settings(ground: &Ground<'_>) -> Result<Settings, Failure> {

@@ -81,6 +81,20 @@ pub(super) fn left(time: Duration) -> String {
     span(time + Duration::from_secs(59))
 }
 
+/// Whole seconds, rounded up: who waits so long is not too early.
+pub(super) const fn seconds(time: Duration) -> u64 {
+    time.as_secs() + if time.subsec_nanos() > 0 { 1 } else { 0 }
+}
+
+/// How long to wait: seconds as long as they can be counted, then minutes.
+pub(super) fn wait(time: Duration) -> String {
+    match seconds(time) {
+        1 => "1 second".into(),
+        seconds @ ..=120 => format!("{seconds} seconds"),
+        _ => left(time),
+    }
+}
+
 /// "5 minutes ago".
 pub(super) fn ago(time: Duration) -> String {
     if time.as_secs() < 60 { "just now".into() } else { format!("{} ago", span(time)) }
@@ -97,6 +111,9 @@ mod tests {
         assert_eq!((say(60), say(119)), ("1 minute".into(), "1 minute".into()));
         assert_eq!((say(7_200), say(86_400 * 29)), ("2 hours".into(), "29 days".into()));
         assert_eq!(left(Duration::from_secs(1_799)), "30 minutes");
+        assert_eq!(wait(Duration::from_millis(900)), "1 second");
+        assert_eq!(wait(Duration::from_millis(1_001)), "2 seconds");
+        assert_eq!(wait(Duration::from_secs(900)), "15 minutes");
         assert_eq!(ago(Duration::from_secs(3)), "just now");
         assert_eq!(ago(Duration::from_secs(180)), "3 minutes ago");
     }

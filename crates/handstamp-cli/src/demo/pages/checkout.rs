@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Query, State};
+use axum::http::HeaderMap;
 use handstamp_axum::{CsrfForm, RequireUser, ReturnTo};
 use serde::Deserialize;
 
@@ -11,6 +12,7 @@ use super::sign_in::Back;
 use super::{Answer, Frame, cart_of, go, page, page_again};
 use crate::demo::App;
 use crate::demo::cart::{Item, KEY};
+use crate::demo::door::Refusal;
 use crate::demo::shop::{Cents, Placed};
 use crate::demo::wording::span;
 
@@ -72,7 +74,7 @@ struct Confirm {
     frame: Frame,
     return_to: ReturnTo,
     within: String,
-    is_wrong: bool,
+    refusal: Option<Refusal>,
 }
 
 /// Asks for the password once more.
@@ -81,17 +83,17 @@ pub(in crate::demo) async fn ask(
     user: RequireUser,
     Query(back): Query<Back>,
 ) -> Answer {
-    page(&confirm_page(&app, &user, back.return_to, false)?)
+    page(&confirm_page(&app, &user, back.return_to, None)?)
 }
 
 fn confirm_page(
     app: &App,
     user: &RequireUser,
     return_to: ReturnTo,
-    is_wrong: bool,
+    refusal: Option<Refusal>,
 ) -> Result<Confirm, super::Stop> {
     let within = span(std::time::Duration::from_secs(app.fresh_seconds));
-    Ok(Confirm { frame: Frame::of(user.session(), "cart")?, return_to, within, is_wrong })
+    Ok(Confirm { frame: Frame::of(user.session(), "cart")?, return_to, within, refusal })
 }
 
 #[derive(Deserialize)]
@@ -106,10 +108,12 @@ pub(in crate::demo) struct Password {
 pub(in crate::demo) async fn confirm(
     State(app): State<Arc<App>>,
     user: RequireUser,
+    headers: HeaderMap,
     CsrfForm(form): CsrfForm<Password>,
 ) -> Answer {
-    if app.accounts.check(user.id().as_str(), &form.password).await.is_none() {
-        return page_again(&confirm_page(&app, &user, form.return_to, true)?);
+    let checked = app.door.check(user.id().as_str(), &form.password, &headers).await?;
+    if let Err(refusal) = checked {
+        return page_again(refusal, &confirm_page(&app, &user, form.return_to, Some(refusal))?);
     }
     user.step_up(&["pwd"]).await?;
     user.flash("success", "Thank you, it is you.")?;

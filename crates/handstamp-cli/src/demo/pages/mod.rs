@@ -20,6 +20,7 @@ use serde::Deserialize;
 
 use super::accounts::{Account, CLERK, named};
 use super::cart::{Cart, KEY};
+use super::door::Refusal;
 
 /// What a handler answers.
 pub(super) type Answer = Result<Response, Stop>;
@@ -109,9 +110,10 @@ fn page(template: &impl Template) -> Answer {
     Ok(Html(template.render()?).into_response())
 }
 
-/// A page that tells of a mistake in what was typed.
-fn page_again(template: &impl Template) -> Answer {
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, page(template)?).into_response())
+/// A page that tells why a password did not open anything.
+fn page_again(refusal: Refusal, template: &impl Template) -> Answer {
+    let (status, headers) = refusal.head();
+    Ok((status, headers, page(template)?).into_response())
 }
 
 /// On to another page, after what was posted is done.

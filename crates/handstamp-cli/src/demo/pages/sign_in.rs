@@ -5,16 +5,15 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::HeaderMap;
-use axum::http::header::USER_AGENT;
 use handstamp_axum::{CsrfForm, ReturnTo, Session};
-use handstamp_core::record::Client;
 use handstamp_core::roles::Roles;
 use handstamp_core::sign_in::{IntoSignIn, Merge};
-use handstamp_core::{SessionError, SignIn, SignInFailure, Subject};
+use handstamp_core::{SessionError, SignIn};
 use serde::Deserialize;
 
 use super::{Answer, Frame, Pressed, Stop, account_of, go, page, page_again};
-use crate::demo::accounts::{ACCOUNTS, Account, CLERK, named};
+use crate::demo::accounts::{ACCOUNTS, Account, CLERK};
+use crate::demo::door::Refusal;
 use crate::demo::{App, cart, wording};
 
 #[derive(Template)]
@@ -26,7 +25,7 @@ struct Page {
     form: Form,
     /// Why somebody who was signed in no longer is.
     why: Option<&'static str>,
-    is_wrong: bool,
+    refusal: Option<Refusal>,
 }
 
 /// What the sign-in form says.
@@ -56,47 +55,35 @@ pub(in crate::demo) async fn show(session: Session, Query(back): Query<Back>) ->
     }
     let why = session.refusal().map(|_| wording::refused(&session));
     let form = Form { return_to: back.return_to, ..Form::default() };
-    page(&form_page(&session, form, why, false)?)
+    page(&form_page(&session, form, why, None)?)
 }
 
 fn form_page(
     session: &Session,
     form: Form,
     why: Option<&'static str>,
-    is_wrong: bool,
+    refusal: Option<Refusal>,
 ) -> Result<Page, Stop> {
     let frame = Frame::of(session, "sign-in")?;
-    Ok(Page { frame, accounts: &ACCOUNTS, clerk: CLERK, form, why, is_wrong })
+    Ok(Page { frame, accounts: &ACCOUNTS, clerk: CLERK, form, why, refusal })
 }
 
 /// Checks name and password; signs in.
-///
-/// A wrong name and a wrong password get the same answer and take the same time.
 pub(in crate::demo) async fn check(
     State(app): State<Arc<App>>,
     session: Session,
     headers: HeaderMap,
     CsrfForm(form): CsrfForm<Form>,
 ) -> Answer {
-    let Some(account) = app.accounts.check(&form.name, &form.password).await else {
-        note_failure(&app, &form.name, &headers).await?;
-        return page_again(&form_page(&session, form, None, true)?);
+    let account = match app.door.check(&form.name, &form.password, &headers).await? {
+        Ok(account) => account,
+        Err(refusal) => {
+            return page_again(refusal, &form_page(&session, form, None, Some(refusal))?);
+        }
     };
     session.login(sign_in(account, &session, form.remember.is_some())?).await?;
     session.flash("success", &format!("Welcome, {}.", account.full_name))?;
     go(form.return_to.as_str())
-}
-
-/// Enters the failure in the audit log. Of what was typed as the name it keeps a keyed hash.
-async fn note_failure(app: &App, name: &str, headers: &HeaderMap) -> Result<(), SessionError> {
-    let user_agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
-    let failure = SignInFailure {
-        subject: named(name).and_then(|account| Subject::new(account.name).ok()),
-        identifier: Some(name),
-        reason: "wrong_name_or_password",
-        client: Client { user_agent: user_agent.map(Into::into), ..Client::default() },
-    };
-    app.sessions.sign_in_failed(failure).await
 }
 
 /// What the session is to know of `account`. Of what the visitor left in the session, the cart
