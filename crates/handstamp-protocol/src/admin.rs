@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::object;
 use crate::sessions::Kind;
 use crate::{Secret, Time};
 
@@ -133,7 +134,11 @@ impl SessionFilter {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EndRequest {
     /// Those that match; an empty filter is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub filter: Option<SessionFilter>,
     /// These.
     #[serde(default, skip_serializing_if = "Option::is_none")]

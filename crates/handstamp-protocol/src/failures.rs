@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::names::names;
+use crate::object;
 use crate::sessions::Client;
 
 /// `POST /sessions/failures`: somebody failed to sign in.
@@ -19,7 +20,7 @@ pub struct FailureRequest {
     /// What went wrong, as the application names it: `bad_password`.
     pub reason: String,
     /// Who is at the other end, as the caller sees it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::only")]
     pub client: Client,
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::names::names;
+use crate::object;
 use crate::{Object, Secret, Time};
 
 names! {
@@ -171,7 +172,7 @@ pub struct BeginRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
     /// Who is at the other end, as the caller sees it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::only")]
     pub client: Client,
     /// What the session starts with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,7 +181,11 @@ pub struct BeginRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upgrade_from: Option<Secret>,
     /// Shorter lifetimes than the configured ones.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub lifetime: Option<Lifetime>,
 }
 

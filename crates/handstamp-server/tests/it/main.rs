@@ -7,6 +7,7 @@
 mod admin;
 mod audit;
 mod begin;
+mod bodies;
 mod browser;
 mod callers;
 mod csrf;
