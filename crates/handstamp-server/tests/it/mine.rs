@@ -1,5 +1,7 @@
 //! What holders see.
 
+use std::collections::HashSet;
+
 use serde_json::json;
 
 use crate::world::{World, send};
@@ -83,6 +85,39 @@ async fn f02_my_sessions_are_listed_page_by_page_and_exactly_one_is_current() {
     }
     for query in ["?limit=x", "?unknown=1", "?limit=1&limit=2"] {
         assert_eq!(list(query.into()).await.problem(), (400, "BAD_REQUEST"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn f02_the_first_page_of_my_sessions_holds_the_current_one_however_short_or_old() {
+    let world = World::new().await;
+    let mine = world.begin("ada").await;
+    for _ in 0..3 {
+        world.advance(1);
+        let other = world.begin("ada").await;
+        send(world.post("/sessions/logout").bearer_auth(other.access_token.expose())).await;
+        world.begin("ada").await;
+    }
+    for (query, expected) in [("", 4), ("&include=ended", 7)] {
+        for limit in [1, 2, 3, 4, 5, 200] {
+            let (mut pages, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let path = format!("/sessions/my-sessions?limit={limit}{query}{cursor}");
+                let page = world.get(&path).bearer_auth(mine.access_token.expose());
+                let page = send(page).await.json;
+                pages.push(page["sessions"].as_array().unwrap().clone());
+                assert!(pages.last().unwrap().len() <= limit);
+                match page["next"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(pages[0][0]["id"], json!(mine.session.id), "{limit}{query}");
+            let all = pages.concat();
+            let ids: HashSet<_> = all.iter().map(|one| one["id"].to_string()).collect();
+            assert_eq!((all.len(), ids.len()), (expected, expected), "{limit}{query}");
+            assert_eq!(all.iter().filter(|one| one["is_current"] == true).count(), 1);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use handstamp_axum::problem::Problem;
 use handstamp_core::SessionError;
 use handstamp_core::id::Subject;
-use handstamp_core::store::EventFilter;
+use handstamp_core::store::{EventFilter, Page};
 use handstamp_protocol::logs::LogList;
 use handstamp_protocol::page::PageQuery;
 use handstamp_protocol::sessions::{MySessionsQuery, SessionList};
@@ -17,22 +17,31 @@ use crate::caller::{Holder, refused};
 use crate::query::{Query, list_problem, page};
 use crate::service::Service;
 
-/// `GET /sessions/my-sessions`.
+/// The cursor after a first page that had room for the current session only. No cursor of a store
+/// is so short.
+const AFTER_CURRENT: &str = "current";
+
+/// `GET /sessions/my-sessions`: first the session that asks, then the others, newest first.
 pub(crate) async fn my_sessions(
     State(service): State<Arc<Service>>,
     holder: Holder,
     Query(query): Query<MySessionsQuery>,
 ) -> Result<Json<SessionList>, Problem> {
     let page = page(query.limit, query.cursor)?;
-    let subject = subject(&holder)?;
-    let listed = service.sessions.list(&subject, query.include.is_some(), &page);
+    let (subject, own) = (subject(&holder)?, holder.own()?);
+    let (mut sessions, rest) = match page.after.as_deref() {
+        None => (vec![answer::session(own.shown())], Page { limit: page.limit - 1, after: None }),
+        Some(AFTER_CURRENT) => (Vec::new(), Page { after: None, ..page }),
+        Some(_) => (Vec::new(), page),
+    };
+    if rest.limit == 0 {
+        return Ok(Json(SessionList { sessions, next: Some(AFTER_CURRENT.to_owned()) }));
+    }
+    let listed = service.sessions.list(&subject, query.include.is_some(), &rest);
     let listed = listed.await.map_err(list_problem)?;
-    let current = holder.session.id();
-    let sessions = listed
-        .sessions
-        .iter()
-        .map(|one| answer::session(answer::Shown::listed(one, Some(one.record.id) == current)));
-    Ok(Json(SessionList { sessions: sessions.collect(), next: listed.next }))
+    let others = listed.sessions.iter().filter(|one| one.record.id != own.record.id);
+    sessions.extend(others.map(|one| answer::session(answer::Shown::listed(one, false))));
+    Ok(Json(SessionList { sessions, next: listed.next }))
 }
 
 /// `GET /sessions/my-session-logs`.
