@@ -18,7 +18,7 @@ pub(crate) enum Limited {
     Begin,
     /// Guest sessions, by address.
     Guest,
-    /// Refreshes, by address.
+    /// Refreshes, by session: many holders may come from one address.
     Refresh,
 }
 

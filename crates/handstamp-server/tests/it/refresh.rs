@@ -56,6 +56,32 @@ async fn s74_a_token_that_was_used_before_ends_the_session_for_good_and_says_reu
     assert_eq!(world.refresh(other.refresh_token.expose()).await.status, 200, "others live");
 }
 
+/// Holders behind one address, or a server that refreshes for all of its users, do not use up each
+/// other's quota; nor does whoever knows no more of a session than its id.
+#[tokio::test]
+async fn s93_refreshes_are_limited_by_session_and_not_by_address() {
+    let world = World::with(&[("limits.refresh", "2/60s")]).await;
+    let (ada, bob) = (world.begin("ada").await, world.begin("bob").await);
+    for _ in 0..2 {
+        assert_eq!(world.refresh(ada.refresh_token.expose()).await.status, 200);
+    }
+    let refused = world.refresh(ada.refresh_token.expose()).await;
+    assert_eq!(refused.problem(), (429, "RATE_LIMITED"));
+    let mut forged = bob.refresh_token.expose().to_owned();
+    let within_the_check = 40..41;
+    let other = if &forged[within_the_check.clone()] == "A" { "B" } else { "A" };
+    forged.replace_range(within_the_check, other);
+    for _ in 0..5 {
+        assert_eq!(world.refresh(&forged).await.problem(), (401, "SESSION_INVALID"));
+    }
+    assert_eq!(world.refresh(bob.refresh_token.expose()).await.status, 200);
+    let cookie = world.begin_cookie("cleo").await;
+    for status in [200, 200, 429] {
+        let request = world.post("/sessions/refresh").header("cookie", &cookie);
+        assert_eq!(send(request.header("sec-fetch-site", "same-origin")).await.status, status);
+    }
+}
+
 #[tokio::test]
 async fn b01_a_lost_answer_is_given_again_to_the_same_attempt() {
     let world = World::new().await;

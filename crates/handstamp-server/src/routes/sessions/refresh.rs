@@ -9,7 +9,7 @@ use handstamp_axum::problem::Problem;
 use handstamp_core::record::{Client, EndReason};
 use handstamp_core::token::AttemptId;
 use handstamp_core::token::Token;
-use handstamp_core::{Begun, RefreshCase, SessionError};
+use handstamp_core::{Begun, RefreshCase, SessionError, SessionId};
 use handstamp_protocol::headers;
 use handstamp_protocol::refresh::{RefreshRequest, Served};
 use http::HeaderName;
@@ -31,12 +31,12 @@ pub(crate) async fn refresh(
     OptionalJson(request): OptionalJson<RefreshRequest>,
 ) -> Result<Response, Problem> {
     let client = service.client_of(&parts);
-    if let Some(ip) = client.ip {
-        service.limits.check(Limited::Refresh, &ip.to_string())?;
-    }
     let Some(token) = &request.refresh_token else {
         return extend(&service, &parts, &request).await;
     };
+    if let Some(id) = session_of(&service, token.expose()) {
+        service.limits.check(Limited::Refresh, &id.to_string())?;
+    }
     let attempt = attempt(&request)?;
     let last_active_at = request.last_active_at.map(timestamp);
     let asked = service.sessions.refresh_active(token.expose(), attempt.as_ref(), last_active_at);
@@ -58,6 +58,13 @@ pub(crate) async fn refresh(
     }
     let issued = issue::issued(&service, &begun)?;
     Ok(([(REFRESH, served.as_str().to_owned())], Body(issued)).into_response())
+}
+
+/// The session that a token names, if the token was made here: whoever only knows a session's id
+/// uses up nothing of what it may ask. What was not made here is refused without a store.
+fn session_of(service: &Service, token: &str) -> Option<SessionId> {
+    let token = Token::from_refresh(token)?;
+    token.is_checked(service.sessions.keys()).then(|| token.session())
 }
 
 /// The problem of a refresh that was refused. A superseded token that came back is told to the
@@ -98,6 +105,9 @@ async fn extend(
     }
     if request.attempt_id.is_some() {
         return Err(out_of_range("attempt_id", "goes with a refresh_token"));
+    }
+    if let Some(id) = holder.session.id() {
+        service.limits.check(Limited::Refresh, &id.to_string())?;
     }
     renew_superseded(service, &holder).await?;
     holder.session.extend();
