@@ -18,8 +18,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const MIN: HeaderName = HeaderName::from_static(handstamp_protocol::headers::MIN);
 
-/// What every answer carries unless a handler said otherwise (ASVS 3.4, 3.5.8).
-const HEADERS: [(HeaderName, HeaderValue); 5] = [
+/// What every answer carries unless a handler said otherwise (ASVS 3.4, 3.5.8). Nobody keeps an
+/// answer that does not ask for it: whatever depends on a credential, tokens first, is not to be
+/// found in a cache (ASVS 14.2.2, RFC 6749 §5.1).
+const HEADERS: [(HeaderName, HeaderValue); 6] = [
+    (http::header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (http::header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::world::{World, send};
 
 /// Every call of the document with its path filled in, and whether anybody may make it.
-fn calls(document: &Value) -> Vec<(Method, String, Vec<String>)> {
+pub(crate) fn calls(document: &Value) -> Vec<(Method, String, Vec<String>)> {
     let mut calls = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, call) in methods.as_object().unwrap() {

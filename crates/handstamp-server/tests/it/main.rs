@@ -19,6 +19,7 @@ mod feed;
 mod figures;
 mod forward;
 mod fuzzed;
+mod headers;
 mod mine;
 mod proxies;
 mod refresh;
