@@ -50,6 +50,20 @@ fn another_address_with_a_cookie_that_is_not_secure_is_refused() {
 }
 
 #[test]
+fn x02_a_secret_that_is_missing_or_short_stops_the_start_with_one_line() {
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--set", "tokens.algorithm=HS256"];
+    let line = World::new().run(&arguments).line(2);
+    assert!(line.contains("tokens.secret is none"), "{line}");
+    let short = World::new().with("HANDSTAMP_TOKENS_SECRET", "correct horse");
+    let line = short.run(&arguments).line(2);
+    assert!(line.contains("tokens.secret is ********") && line.contains("32"), "{line}");
+    assert!(!line.contains("horse") && !short.path("handstamp-data").exists());
+    let good = World::new().with("HANDSTAMP_TOKENS_SECRET", "a secret of 32 bytes, or more....");
+    let served = good.serve(&["--set", "tokens.algorithm=HS256"]);
+    assert_eq!(served.get("/.well-known/jwks.json"), (200, r#"{"keys":[]}"#.into()));
+}
+
+#[test]
 fn a_key_that_is_retired_counts_in_the_running_service() {
     let world = World::new();
     let mut served = world.serve(&["--keys", "ring"]);

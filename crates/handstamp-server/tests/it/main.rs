@@ -24,6 +24,7 @@ mod mine;
 mod proxies;
 mod refresh;
 mod services;
+mod signed;
 mod streams;
 mod webhooks;
 mod wire;

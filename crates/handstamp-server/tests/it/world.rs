@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use handstamp_core::ledger::Ledger;
+use handstamp_core::testing::GateStore;
 use handstamp_core::time::{Clock, ManualClock, SystemClock, Timestamp};
 use handstamp_core::{KeyRing, SessionManager};
 use handstamp_protocol::sessions::TokenAnswer;
@@ -19,6 +20,8 @@ pub(crate) struct World {
     pub(crate) service: Arc<Service>,
     pub(crate) sessions: SessionManager,
     pub(crate) store: Arc<SqliteStore>,
+    /// Stands before the store of the sessions, and lets a test hold and fail its calls.
+    pub(crate) gate: GateStore<Arc<SqliteStore>>,
     pub(crate) url: String,
     pub(crate) clock: Arc<ManualClock>,
     /// A service key with every scope but `admin`, which may grant `editor` and `reader`.
@@ -60,43 +63,37 @@ impl World {
 
     /// A service with these settings: `("guests.enabled", "true")`.
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        Self::with_environment(settings, &[]).await
+    }
+
+    /// The same, where these environment variables are set.
+    pub(crate) async fn with_environment(
+        settings: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));
-        Self::built(settings, clock.clone(), clock).await
+        Self::built(inputs(settings, environment), clock.clone(), clock).await
     }
 
     /// The same by the system's clock, for what is measured and for programs that have no other.
     pub(crate) async fn in_real_time(settings: &[(&str, &str)]) -> Self {
         let unused = ManualClock::at(Timestamp::from_millis(0));
-        Self::built(settings, Arc::new(SystemClock::new()), unused).await
+        Self::built(inputs(settings, &[]), Arc::new(SystemClock::new()), unused).await
     }
 
-    async fn built(
-        settings: &[(&str, &str)],
-        time: Arc<dyn Clock>,
-        clock: Arc<ManualClock>,
-    ) -> Self {
+    async fn built(inputs: Inputs, time: Arc<dyn Clock>, clock: Arc<ManualClock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let flags = settings
-            .iter()
-            .fold(Inputs::new(), |inputs, (name, value)| inputs.flag(*name, *value, "--set"));
-        let flags = match settings.iter().any(|(name, _)| *name == "cookies.secure") {
-            true => flags,
-            false => flags.flag("cookies.secure", "false", "--set").flag(
-                "cookies.name",
-                "handstamp-dev",
-                "--set",
-            ),
-        };
-        let loaded = load(&flags).unwrap();
+        let loaded = load(&inputs).unwrap();
         let store = SqliteStore::builder(folder.path().join("sessions.db"))
             .synchronous(handstamp_sqlite::Synchronous::Normal)
             .open()
             .await
             .unwrap();
         let store = Arc::new(store);
+        let gate = GateStore::new(Arc::clone(&store));
         let figures = StoreFigures::default();
         let sessions = SessionManager::builder(
-            figures.measure(Arc::clone(&store)),
+            figures.measure(Arc::new(gate.clone())),
             loaded.settings.config.clone(),
             KeyRing::generate().unwrap(),
         )
@@ -138,6 +135,7 @@ impl World {
             service,
             sessions,
             store,
+            gate,
             url,
             clock,
             stop: Some(stop),
@@ -205,6 +203,23 @@ impl Drop for World {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
+    }
+}
+
+/// These settings, and a cookie that goes over plain HTTP unless they say otherwise.
+fn inputs(settings: &[(&str, &str)], environment: &[(&str, &str)]) -> Inputs {
+    let variables = environment.iter().map(|(name, text)| ((*name).into(), (*text).into()));
+    let inputs = settings
+        .iter()
+        .fold(Inputs::new(), |inputs, (name, value)| inputs.flag(*name, *value, "--set"))
+        .environment(variables);
+    match settings.iter().any(|(name, _)| *name == "cookies.secure") {
+        true => inputs,
+        false => inputs.flag("cookies.secure", "false", "--set").flag(
+            "cookies.name",
+            "handstamp-dev",
+            "--set",
+        ),
     }
 }
 
