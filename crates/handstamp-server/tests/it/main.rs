@@ -21,6 +21,7 @@ mod forward;
 mod fuzzed;
 mod headers;
 mod mine;
+mod problems;
 mod proxies;
 mod refresh;
 mod services;
