@@ -78,6 +78,10 @@ impl Engine {
         let found = *told.lock().unwrap_or_else(PoisonError::into_inner);
         match found {
             Some(Found::Served(case)) => {
+                // What ended it was committed together with this.
+                if let Some(ended) = &session.record.ended {
+                    return Err(SessionError::ended(ended));
+                }
                 if let Some(at) = last_active_at {
                     self.touches.note(&session, at.min(self.now()));
                 }
