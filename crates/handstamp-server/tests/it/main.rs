@@ -25,6 +25,7 @@ mod mine;
 mod problems;
 mod proxies;
 mod races;
+mod random;
 mod refresh;
 mod services;
 mod signed;
