@@ -167,7 +167,7 @@ async fn varied(world: &World, record: &Record) -> Vec<Event> {
     events
 }
 
-fn ended(record: &Record, time: i64, reason: &str) -> Event {
+fn ended(record: &Record, time: u64, reason: &str) -> Event {
     let mut event = sample::event_of(record, Action::SessionEnded, at(time));
     event.details.insert("reason".into(), reason.into());
     event
