@@ -53,6 +53,9 @@ pub(crate) async fn start(peer: Peer, case: Case, clients: usize) -> Result<Serv
             with_files(tower_sessions::on_sqlite(case, Synchronous::Normal).await?)
         }
     };
+    // As every server does before it serves: else each request would make a service of its handler
+    // anew, and of the layer around it.
+    let router = router.with_state(());
     let mut cookies = Vec::new();
     for client in 0..clients {
         cookies.push(drive::begin(&router, &format!("/begin/{client}")).await?);

@@ -52,6 +52,8 @@ struct Inner {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Waiting>,
+    /// How many jobs have ever come.
+    submitted: u64,
     is_draining: bool,
 }
 
@@ -71,11 +73,17 @@ impl Committer {
         let (reply, answer) = oneshot::channel();
         let mut queue = self.0.lock();
         queue.jobs.push_back(Waiting { job: make(reply), tries: 0 });
+        queue.submitted += 1;
         if !queue.is_draining {
             queue.is_draining = true;
             tokio::spawn(Arc::clone(&self.0).drain());
         }
         answer
+    }
+
+    /// How many jobs have ever been queued: it grows while there are requests that commit.
+    pub(crate) fn submitted(&self) -> u64 {
+        self.0.lock().submitted
     }
 
     /// Queues a job and waits for its answer. The job goes on if the caller does not.

@@ -2,11 +2,15 @@
 //! are purged.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::time::Interval;
+
 use super::Engine;
+use super::pace::{Pace, STEP};
 use crate::commit::{Mutation, Step};
 use crate::error::SessionError;
 use crate::id::SessionId;
@@ -17,9 +21,6 @@ use crate::time::Timestamp;
 /// How often noted activity is written: 2 seconds. Part of the slack that
 /// [`touch_slack`](crate::policy::touch_slack) states.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
-
-/// How many sessions end, or tombstones go, in one step; small, so that others get their turn.
-const STEP: usize = 128;
 
 /// How many sessions one cleanup looks past that can be neither ended nor left alone.
 const MOST_STUCK: usize = 10_000;
@@ -64,22 +65,28 @@ impl Engine {
         let slack = longest.into_iter().flatten().map(touch_slack).max().unwrap_or_default();
         // What is due within the slack may have been used on a node that has not told yet.
         let before = self.now().minus(slack);
-        let (mut ended, mut stuck) = (0, HashSet::new());
+        let (mut ended, mut stuck) = (0, HashSet::<SessionId>::new());
+        let mut pace = Pace::of(&self.committer);
         loop {
             self.flush_touches().await?;
             let due = self.store.due(before, STEP + stuck.len()).await?;
             let new: Vec<SessionId> = due.into_iter().filter(|id| !stuck.contains(id)).collect();
             let is_last = new.len() < STEP || stuck.len() > MOST_STUCK;
-            let count = self.bury_these(new.iter().copied()).await as usize;
-            ended += count;
-            if count < new.len() {
-                // Live by what this process knows, or not to be read: looked past, not at again.
-                stuck.extend(new);
+            let mut left = new.as_slice();
+            while !left.is_empty() {
+                let (step, later) = left.split_at(pace.size().min(left.len()));
+                let bury = self.bury_these(step.iter().copied());
+                let count = pace.step(step.len(), bury).await as usize;
+                ended += count;
+                if count < step.len() {
+                    // Live by what this process knows, or not to be read: looked past, not at again.
+                    stuck.extend(step);
+                }
+                left = later;
             }
             if is_last {
                 return Ok(ended);
             }
-            tokio::task::yield_now().await;
         }
     }
 
@@ -112,14 +119,14 @@ impl Engine {
 
     async fn purge(&self) -> Result<usize, SessionError> {
         let before = self.now().minus(self.config.keep_tombstones());
-        let mut purged = 0;
+        let (mut purged, mut pace) = (0, Pace::of(&self.committer));
         loop {
-            let count = self.store.purge(before, STEP).await?;
+            let size = pace.size();
+            let count = pace.step(0, self.store.purge(before, size)).await?;
             purged += count;
-            if count < STEP {
+            if count < size {
                 return Ok(purged);
             }
-            tokio::task::yield_now().await;
         }
     }
 }
@@ -157,14 +164,88 @@ async fn maintain(at_work: AtWork, cleanup_every: Duration) {
         since_cleanup += FLUSH_EVERY;
         let done = if since_cleanup >= cleanup_every {
             since_cleanup = Duration::ZERO;
-            engine.cleanup().await.map(|cleaned| {
-                tracing::debug!(ended = cleaned.ended, purged = cleaned.purged, "cleaned up");
-            })
+            clean_up(&engine, &mut flush).await
         } else {
             engine.flush_touches().await
         };
         if let Err(error) = done {
             tracing::warn!(%error, "background work failed and will be tried again");
         }
+    }
+}
+
+/// A cleanup may take long: meanwhile activity is flushed, and when nobody else holds the engine
+/// any more, it stops.
+async fn clean_up(engine: &Arc<Engine>, flush: &mut Interval) -> Result<(), SessionError> {
+    let mut cleanup = pin!(engine.cleanup());
+    loop {
+        tokio::select! {
+            cleaned = &mut cleanup => {
+                let Cleaned { ended, purged } = cleaned?;
+                tracing::debug!(ended, purged, "cleaned up");
+                return Ok(());
+            }
+            _ = flush.tick() => {
+                engine.flush_touches().await?;
+                if Arc::strong_count(engine) == 1 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::Cached;
+    use crate::config::SessionConfig;
+    use crate::engine::Begin;
+    use crate::key::KeyRing;
+    use crate::random::SystemRng;
+    use crate::record::Client;
+    use crate::sign_in::SignIn;
+    use crate::store::MemoryStore;
+    use crate::testing::{Call, GateStore, When};
+    use crate::time::SystemClock;
+
+    fn engine(store: GateStore<MemoryStore>) -> Arc<Engine> {
+        let (config, keys) = (SessionConfig::default(), KeyRing::generate().unwrap());
+        let (clock, rng) = (Arc::new(SystemClock::new()), Arc::new(SystemRng));
+        Engine::new(Arc::new(store), config, keys, clock, rng, true)
+    }
+
+    async fn begin(engine: &Arc<Engine>) -> Arc<Cached> {
+        let sign_in = Some(SignIn::new("ada").unwrap());
+        let client = Client::default();
+        engine.begin(Begin { sign_in, client, old: None, delta: Arc::default() }).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn activity_is_flushed_while_a_cleanup_takes_long() {
+        let gate = GateStore::new(MemoryStore::new());
+        let held = gate.hold(Call::Due, When::Before);
+        let engine = engine(gate.clone());
+        let session = begin(&engine).await;
+        engine.ensure_maintenance();
+        held.arrived().await;
+        engine.touches.note(&session, engine.now().plus(Duration::from_secs(600)));
+        assert_eq!(gate.counts().touch, 0);
+        tokio::time::sleep(FLUSH_EVERY * 2).await;
+        assert_eq!(gate.counts().touch, 1);
+        held.release();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cleanup_stops_when_nobody_holds_the_engine_any_more() {
+        let gate = GateStore::new(MemoryStore::new());
+        let held = gate.hold(Call::Due, When::Before);
+        let engine = engine(gate);
+        engine.ensure_maintenance();
+        held.arrived().await;
+        let there = Arc::downgrade(&engine);
+        drop(engine);
+        tokio::time::sleep(FLUSH_EVERY * 2).await;
+        assert!(there.upgrade().is_none());
     }
 }

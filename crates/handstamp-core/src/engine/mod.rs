@@ -9,6 +9,7 @@ mod heads;
 mod holders;
 mod judge;
 mod maintain;
+mod pace;
 mod refresh;
 mod upgrade;
 

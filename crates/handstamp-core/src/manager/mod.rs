@@ -249,6 +249,10 @@ impl SessionManager {
 
     /// Ends what is due, with events, and purges old tombstones. Runs by itself as configured.
     ///
+    /// While requests commit changes it makes way for them: it goes in small steps and rests after
+    /// each, so a million sessions may take the better part of an hour. After an hour it makes way no
+    /// more. Needs a runtime whose timers are enabled.
+    ///
     /// # Errors
     /// [`SessionError::Unavailable`] when the store is out of reach; what was done stands.
     pub async fn cleanup(&self) -> Result<Cleaned, SessionError> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
 
 mod answers;
+mod cleanup;
 mod gate_store;
 mod memory_ledger;
 mod memory_store;
