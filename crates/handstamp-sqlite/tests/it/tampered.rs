@@ -6,7 +6,9 @@ use handstamp_core::chain::{Checkpoint, Flaw};
 use handstamp_core::record::Client;
 use handstamp_core::testing::ManualClock;
 use handstamp_core::time::Timestamp;
-use handstamp_core::{KeyRing, Retention, SessionConfig, SessionManager, SignInFailure, Subject};
+use handstamp_core::{
+    KeyRing, Retention, SessionConfig, SessionError, SessionManager, SignInFailure, Subject,
+};
 
 use crate::fixture::Place;
 
@@ -212,4 +214,24 @@ async fn s106_a_mark_covers_nothing_that_came_after_it() {
     log.meddle("UPDATE events SET personal = NULL WHERE place = (SELECT max(place) FROM events)")
         .await;
     assert_eq!(log.found().await, Some((last.batch, last.event, Flaw::Blank)));
+}
+
+#[tokio::test]
+async fn b06_an_erasure_is_done_only_once_the_log_of_the_database_is_empty_too() {
+    let log = Log::of_ten_days().await;
+    let reader = rusqlite::Connection::open(log.place.path()).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    let read = reader.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0));
+    assert_eq!(read.unwrap(), 10);
+    let alice = Subject::new("alice").unwrap();
+    let early = log.sessions().erase_subject(&alice, None).await;
+    assert!(matches!(early, Err(SessionError::Unknown(_))), "{early:?}");
+    drop(reader);
+    log.sessions().erase_subject(&alice, None).await.unwrap();
+    let folder = log.place.path().parent().unwrap().read_dir().unwrap();
+    for file in folder {
+        let content = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!content.windows(9).any(|at| at == b"192.0.2.1"));
+    }
+    assert_eq!(log.found().await, None);
 }
