@@ -7,6 +7,7 @@ mod config;
 #[cfg(feature = "demo")]
 mod demo;
 mod keys;
+mod killed;
 mod operate;
 mod serve;
 mod usage;
