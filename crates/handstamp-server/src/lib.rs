@@ -27,6 +27,7 @@ mod service;
 mod service_keys;
 pub mod settings;
 mod sse;
+mod telemetry;
 mod undo;
 pub mod webhooks;
 mod work;

@@ -34,6 +34,7 @@ use crate::risk::Risk;
 use crate::routes::PassedOn;
 use crate::service_keys::ServiceKeys;
 use crate::settings::Settings;
+use crate::telemetry::{self, Telemetry};
 use crate::undo::Undo;
 use crate::webhooks::Webhooks;
 use crate::{openapi, request, routes};
@@ -79,6 +80,7 @@ pub struct Service {
     pub(crate) passed_on: PassedOn,
     pub(crate) site: SiteCheck,
     pub(crate) metrics: Metrics,
+    pub(crate) telemetry: Option<Telemetry>,
     pub(crate) links: Links,
     pub(crate) chain: Found,
     pub(crate) audit: Audit,
@@ -126,6 +128,7 @@ impl Service {
             links: Links::new(Arc::clone(&ledger), Arc::clone(&clock)),
             chain: Found::default(),
             metrics: Metrics::new(&figures),
+            telemetry: Telemetry::open(&settings.telemetry),
             openapi: OnceLock::new(),
             stop: watch::Sender::new(false),
             sessions,
@@ -234,15 +237,20 @@ pub(crate) fn complete(mut router: Router<Arc<Service>>, service: Arc<Service>) 
     let sessions = SessionLayer::new(service.sessions.clone())
         .client_ip(move |parts| Some(for_layer.proxies.client_address(peer(parts), &parts.headers)))
         .exempt(is_no_browser);
-    router
+    let router = router
         .fallback(|| async { nothing_here(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async {
             nothing_here(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here")
         })
         .layer(sessions)
         .layer(DefaultBodyLimit::max(service.settings.server.body_limit))
-        .layer(from_fn_with_state(Arc::clone(&service), request::pass))
-        .with_state(service)
+        .layer(from_fn_with_state(Arc::clone(&service), request::pass));
+    // Where nobody wants traces, no request passes by it.
+    let router = match service.telemetry {
+        Some(_) => router.layer(from_fn_with_state(Arc::clone(&service), telemetry::pass)),
+        None => router,
+    };
+    router.with_state(service)
 }
 
 fn nothing_here(status: StatusCode, detail: &'static str) -> Problem {

@@ -4,12 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use handstamp_core::store::StoreError;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::service::Service;
 
 /// How often keys are looked after and leftovers removed.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// How many events are added up in one step.
+const STEP: usize = 500;
 
 /// Starts the background work; it ends when the service is asked to stop.
 pub(crate) fn start(service: &Arc<Service>) {
@@ -40,6 +44,12 @@ pub(crate) fn start(service: &Arc<Service>) {
     tokio::spawn(async move {
         following.feed.run(&following.sessions, following.stopping()).await;
     });
+    let telling = Arc::clone(service);
+    tokio::spawn(async move {
+        if let Some(telemetry) = &telling.telemetry {
+            telemetry.run(telling.stopping()).await;
+        }
+    });
     let tidying = Arc::clone(service);
     tokio::spawn(async move {
         tokio::select! {
@@ -61,6 +71,9 @@ async fn tidy(service: &Service) {
         if let Err(error) = service.idempotency.clean().await {
             tracing::warn!(%error, "old idempotency keys could not be removed");
         }
+        if let Err(error) = add_up(service).await {
+            tracing::warn!(%error, "what happened is not added up yet");
+        }
     }
 }
 
@@ -72,6 +85,15 @@ async fn keep_up_the_log(service: &Service) {
         ticks.tick().await;
         service.audit.keep_up().await;
     }
+}
+
+/// Adds up what happened, for reports, so that whoever asks for one does not wait for a day's
+/// worth. In steps, with room for others between them.
+async fn add_up(service: &Service) -> Result<(), StoreError> {
+    while service.ledger.roll_up(STEP).await? {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
 }
 
 /// Ends what was set aside to end, within a second of its time.

@@ -1,7 +1,7 @@
 //! The overview: how many are here, what happens, and what looks odd.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use askama::Template;
 use axum::extract::{RawQuery, State};
@@ -22,8 +22,12 @@ use crate::service::Service;
 /// How many of the latest events are shown.
 const LATELY: usize = 12;
 
-/// How many events are added up before figures are shown, at most; more would keep the page waiting.
-const FRESH: usize = 2000;
+/// How many events are added up in one step.
+const STEP: usize = 1000;
+
+/// How long the page waits for what is not added up yet. The background does it each minute, so
+/// there is more only where a great deal happens.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Template)]
 #[template(path = "overview.html")]
@@ -98,7 +102,8 @@ pub(super) async fn show(
 
 async fn figures(service: &Service, range: Range) -> Result<Figures, Stop> {
     let fault = |error: handstamp_core::store::StoreError| Stop::from(SessionError::from(error));
-    service.ledger.roll_up(FRESH).await.map_err(fault)?;
+    let began = Instant::now();
+    while service.ledger.roll_up(STEP).await.map_err(fault)? && began.elapsed() < PATIENCE {}
     let now = service.sessions.now();
     // The bucket that has just begun counts too.
     let until = now.plus(Duration::from_millis(1));

@@ -43,7 +43,7 @@ pub use problem::{Problem, SettingsError, Source};
 pub use row::Row;
 pub use sections::{
     Admin, Audit, Cookies, Forward, Geo, Guests, Keys, Limits, Log, Risk, Server, Sessions, Store,
-    Tokens, Webhooks,
+    Telemetry, Tokens, Webhooks,
 };
 pub use special::{Origin, Rate, Secret, WebAddress};
 
@@ -150,6 +150,8 @@ pub struct Settings {
     pub webhooks: Webhooks,
     /// The log of the program.
     pub log: Log,
+    /// Traces.
+    pub telemetry: Telemetry,
     /// The engine's configuration, built from the sections it concerns.
     pub config: SessionConfig,
 }
@@ -214,6 +216,7 @@ impl Settings {
         let (forward, geo, risk) = (Forward::read(reader), Geo::read(reader), Risk::read(reader));
         let (audit, webhooks, log) =
             (Audit::read(reader), Webhooks::read(reader), Log::read(reader));
+        let telemetry = Telemetry::read(reader);
         Some(Self {
             server: server?,
             store: store?,
@@ -231,6 +234,7 @@ impl Settings {
             audit: audit?,
             webhooks: webhooks?,
             log: log?,
+            telemetry: telemetry?,
             config: preset.config(),
         })
     }

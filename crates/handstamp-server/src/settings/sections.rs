@@ -315,8 +315,24 @@ section! {
     }
 }
 
+section! {
+    /// Traces, for a receiver of OpenTelemetry. A span tells method, pattern of the path, status
+    /// and time of a request, and nothing of who asked for what.
+    Telemetry = "telemetry" {
+        /// Where spans are sent by OTLP over HTTP, in JSON: the address of the receiver, to which
+        /// `/v1/traces` is added. With none, there are no spans.
+        otlp_endpoint: Option<WebAddress> = "none";
+        /// Of a hundred traces that begin here, how many are kept. Traces that a trusted proxy
+        /// began (`traceparent`) are kept where the proxy keeps them; what others say of traces is
+        /// ignored.
+        sample_percent: u8 = "100" in 0..=100;
+        /// What the service is called there.
+        service_name: String = "handstamp" in 1..=100;
+    }
+}
+
 /// Every row, by section.
-pub(super) const ROWS: [&[Row]; 15] = [
+pub(super) const ROWS: [&[Row]; 16] = [
     Server::ROWS,
     Store::ROWS,
     Keys::ROWS,
@@ -332,4 +348,5 @@ pub(super) const ROWS: [&[Row]; 15] = [
     Audit::ROWS,
     Webhooks::ROWS,
     Log::ROWS,
+    Telemetry::ROWS,
 ];

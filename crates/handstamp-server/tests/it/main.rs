@@ -30,6 +30,7 @@ mod refresh;
 mod services;
 mod signed;
 mod streams;
+mod telemetry;
 mod webhooks;
 mod wire;
 mod world;
