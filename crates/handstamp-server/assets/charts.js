@@ -3,6 +3,8 @@
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const drawn = new Map();
+// Steps between the lines: whole figures, from one to ten million.
+const STEPS = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
 
 /** The columns of a table: times in seconds, then one list of figures for each further column. */
 function columns(table) {
@@ -33,9 +35,14 @@ function draw(table) {
     height: 220,
     cursor: { y: false },
     scales: { y: { range: (_, least, most) => [0, Math.max(4, most * 1.15)] } },
-    axes: [axis, { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] }],
+    axes: [axis, { ...axis, size: (_, labels) => widthOf(labels), incrs: STEPS }],
     series: [{}, ...series],
   }, data, place));
+}
+
+// As wide as the longest figure beside it: 10,000 takes more than 5.
+function widthOf(labels) {
+  return 20 + 7 * Math.max(3, ...(labels ?? []).map((label) => String(label ?? "").length));
 }
 
 function drawAll() {
