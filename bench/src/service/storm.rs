@@ -45,7 +45,7 @@ async fn once(service: &Service, options: &Options) -> Result<Storm, Fault> {
     let checks = async || paced(service.port, WIDTH, RATE, span, &request).await;
     checks().await?;
     let quiet = checks().await?.micros;
-    let body = body("storm-%d", "token").to_string();
+    let body = body("storm-NUMBER", "ADDRESS", "token").to_string();
     // It stands back on the processor that it shares with those whose latency is measured.
     let crowd = Load::begin(service.port, BEGIN, service.key(), &body)?;
     let crowd = crowd.connections(CROWD).behind_others();

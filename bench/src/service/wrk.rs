@@ -42,7 +42,7 @@ impl Load {
         Self::new(port, path, headers, "")
     }
 
-    /// Begins sessions at `path`; `body` holds one `%d`, for the number of the subject.
+    /// Begins sessions at `path`; `body` says `NUMBER` and `ADDRESS` where each has its own.
     pub(crate) fn begin(
         port: u16,
         path: &str,
