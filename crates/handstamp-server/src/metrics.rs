@@ -1,5 +1,6 @@
 //! What the service counts, in the text format of Prometheus.
 
+mod requests;
 mod standing;
 mod store;
 
@@ -8,15 +9,15 @@ use std::time::Duration;
 
 use handstamp_core::SessionManager;
 use http::Method;
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use crate::feed::Feed;
+use requests::Requests;
 use standing::Standing;
 pub use store::{Measured, StoreFigures};
 
@@ -26,38 +27,6 @@ pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0
 /// Bounds of the time a request takes, in seconds: from a cached check to a stalled disk.
 const BUCKETS: [f64; 12] =
     [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0];
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct Asked {
-    method: MethodLabel,
-    route: String,
-    status: u16,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct MethodLabel(Method);
-
-impl EncodeLabelValue for MethodLabel {
-    fn encode(&self, to: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
-        // A method that HTTP does not know is no label: clients could make up any number.
-        let is_known = matches!(
-            self.0,
-            Method::GET
-                | Method::HEAD
-                | Method::POST
-                | Method::PUT
-                | Method::PATCH
-                | Method::DELETE
-                | Method::OPTIONS
-        );
-        to.write_str(if is_known { self.0.as_str() } else { "other" })
-    }
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct Route {
-    route: String,
-}
 
 /// One thing that happened to a session, by the name of its event.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -69,8 +38,7 @@ struct Happened {
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<Asked, Counter>,
-    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    requests: Requests,
     events: Family<Happened, Counter>,
     standing: Standing,
     /// Event streams that are open.
@@ -81,33 +49,20 @@ impl Metrics {
     /// Nothing yet, but what `store` has counted.
     pub(crate) fn new(store: &StoreFigures) -> Self {
         let mut registry = Registry::with_prefix("handstamp");
-        let requests = Family::default();
-        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
-        let seconds = Family::new_with_constructor(histogram);
+        let requests = Requests::new(&mut registry);
         let events = Family::default();
         let (standing, streams) = (Standing::default(), Gauge::default());
-        registry.register("requests", "Requests answered", requests.clone());
-        registry.register_with_unit(
-            "request_duration",
-            "Time from a request's head to its answer's",
-            Unit::Seconds,
-            seconds.clone(),
-        );
         registry.register("events", "Events committed, by action", events.clone());
         standing.register(&mut registry);
         store.register(&mut registry);
         registry.register("open_streams", "Event streams that are open", streams.clone());
-        Self { registry, requests, seconds, events, standing, streams }
+        Self { registry, requests, events, standing, streams }
     }
 
     /// Counts a request that was answered. `route` is the pattern, never the path: a path holds
     /// ids without end.
     pub(crate) fn request(&self, method: &Method, route: &str, status: u16, took: Duration) {
-        let route = route.to_owned();
-        self.seconds.get_or_create(&Route { route: route.clone() }).observe(took.as_secs_f64());
-        self.requests
-            .get_or_create(&Asked { method: MethodLabel(method.clone()), route, status })
-            .inc();
+        self.requests.count(method, route, status, took);
     }
 
     /// Counts an event.
