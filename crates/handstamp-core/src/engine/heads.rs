@@ -31,7 +31,7 @@ impl Engine {
         let mut event = self.tell_of(subject, Action::SubjectEnded, by)?;
         event.details.insert("reason".into(), reason.as_str().into());
         self.change_head(change, spared, vec![event]).await?;
-        Ok(self.bury(subject, spared.id()).await)
+        Ok(self.bury(subject).await)
     }
 
     /// Disables a subject: ends all its sessions and refuses new ones.
@@ -45,7 +45,7 @@ impl Engine {
         change.disabled = Some(true);
         let event = self.tell_of(subject, Action::SubjectDisabled, by)?;
         self.change_head(change, Spared::Nobody, vec![event]).await?;
-        Ok(self.bury(subject, None).await)
+        Ok(self.bury(subject).await)
     }
 
     /// Lets a disabled subject sign in again.
@@ -114,8 +114,9 @@ impl Engine {
     }
 
     /// Writes the tombstones of a subject's sessions that its head has forbidden; answers how
-    /// many. They are dead already: what fails here is written when they are next met.
-    async fn bury(self: &Arc<Self>, subject: &Subject, spared: Option<SessionId>) -> u32 {
+    /// many. They are dead already: what fails here is written when they are next met. One that
+    /// was spared is left alone because it lives; one that could not be spared goes with the others.
+    async fn bury(self: &Arc<Self>, subject: &Subject) -> u32 {
         let (mut count, mut page) = (0, Page::first(BATCH));
         loop {
             let listed = match self.store.by_subject(subject, false, &page).await {
@@ -125,8 +126,7 @@ impl Engine {
                     return count;
                 }
             };
-            let ids = listed.records.iter().map(|record| record.id);
-            count += self.bury_these(ids.filter(|id| Some(*id) != spared)).await;
+            count += self.bury_these(listed.records.iter().map(|record| record.id)).await;
             match listed.next {
                 Some(next) => page.after = Some(next),
                 None => return count,
@@ -169,5 +169,33 @@ impl Engine {
             }
         }
         count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::SessionConfig;
+    use crate::engine::Begin;
+    use crate::key::KeyRing;
+    use crate::random::SystemRng;
+    use crate::sign_in::SignIn;
+    use crate::store::MemoryStore;
+    use crate::time::SystemClock;
+
+    /// Regression: its tombstone was not written, so its end was neither counted nor told.
+    #[tokio::test]
+    async fn an_end_of_all_but_a_suspended_session_ends_that_one_too() {
+        let (config, keys) = (SessionConfig::default(), KeyRing::generate().unwrap());
+        let (clock, rng) = (Arc::new(SystemClock::new()), Arc::new(SystemRng));
+        let store = Arc::new(MemoryStore::new());
+        let engine = Engine::new(store, config, keys, clock, rng, false);
+        let (sign_in, client) = (Some(SignIn::new("ada").unwrap()), Client::default());
+        let begin = Begin { sign_in, client, old: None, delta: Arc::default() };
+        let id = engine.begin(begin).await.unwrap().record.id;
+        engine.change(id, Engine::suspend_as(None, None, false)).await.unwrap();
+        let (ada, reason) = (Subject::new("ada").unwrap(), EndReason::LogoutAll);
+        assert_eq!(engine.end_all(&ada, Spared::IfLive(id), reason, None).await.unwrap(), 1);
+        assert!(engine.fetch(id).await.unwrap().unwrap().record.is_tombstone());
     }
 }
