@@ -1,6 +1,8 @@
 //! What every request passes first and every answer last: an id, the headers that browsers heed,
 //! the time in a problem, one line in the log, one count in the metrics.
 
+mod ids;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,11 +10,12 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use handstamp_axum::problem::{self, Problem};
-use handstamp_core::random::{Rng, SystemRng};
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::service::Service;
+
+pub(crate) use ids::Ids;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -21,7 +24,7 @@ const MIN: HeaderName = HeaderName::from_static(handstamp_protocol::headers::MIN
 /// What every answer carries unless a handler said otherwise (ASVS 3.4, 3.5.8). Nobody keeps an
 /// answer that does not ask for it: whatever depends on a credential, tokens first, is not to be
 /// found in a cache (ASVS 14.2.2, RFC 6749 §5.1).
-const HEADERS: [(HeaderName, HeaderValue); 6] = [
+static HEADERS: [(HeaderName, HeaderValue); 6] = [
     (http::header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (http::header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (http::header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
@@ -52,7 +55,7 @@ pub(crate) async fn pass(
     request: Request,
     next: Next,
 ) -> Response {
-    let id = id_of(request.headers());
+    let id = service.request_ids.of(request.headers());
     let began = Instant::now();
     let method = request.method().clone();
     let path = request.extensions().get::<MatchedPath>().cloned();
@@ -64,11 +67,11 @@ pub(crate) async fn pass(
             Err(problem) => problem.respond(),
         },
     };
-    finish(&service, &id, &mut response);
+    finish(&service, id.clone(), &mut response);
     let path = path.as_ref().map_or("-", MatchedPath::as_str);
     let status = response.status().as_u16();
     service.metrics.request(&method, path, status, began.elapsed());
-    tracing::debug!(target: "handstamp::access", %id, %method, path, status);
+    tracing::debug!(target: "handstamp::access", id = id.to_str().ok(), %method, path, status);
     response
 }
 
@@ -97,15 +100,12 @@ async fn demanded(service: &Service, headers: &HeaderMap) -> Result<(), Problem>
     service.feed.at_least(one.unwrap_or_default()).await
 }
 
-fn finish(service: &Service, id: &str, response: &mut Response) {
+fn finish(service: &Service, id: HeaderValue, response: &mut Response) {
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert(REQUEST_ID, id);
-    }
+    headers.reserve(HEADERS.len() + 2);
+    headers.insert(REQUEST_ID, id);
     for (name, value) in &HEADERS {
-        if !headers.contains_key(name) {
-            headers.insert(name, value.clone());
-        }
+        headers.entry(name).or_insert_with(|| value.clone());
     }
     if service.is_https() {
         headers.insert(http::header::STRICT_TRANSPORT_SECURITY, HSTS);
@@ -113,46 +113,9 @@ fn finish(service: &Service, id: &str, response: &mut Response) {
     problem::complete(response, || service.sessions.now());
 }
 
-/// The id that a proxy gave the request, if it is harmless, else a new one.
-fn id_of(headers: &HeaderMap) -> Arc<str> {
-    let given = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let is_harmless = |id: &&str| {
-        (8..=64).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    given.filter(is_harmless).map_or_else(new_id, Arc::from)
-}
-
-fn new_id() -> Arc<str> {
-    let mut bytes = [0; 8];
-    // An id that is not random is still an id.
-    let _ = SystemRng.fill(&mut bytes);
-    format!("{:016x}", u64::from_be_bytes(bytes)).into()
-}
-
 fn not_here() -> Response {
     let mut response = Response::new(axum::body::Body::empty());
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response.headers_mut().insert(ALLOW, METHODS);
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn given(id: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(REQUEST_ID, id.try_into().unwrap());
-        headers
-    }
-
-    #[test]
-    fn an_id_that_a_proxy_gave_is_kept_if_it_is_harmless() {
-        assert_eq!(&*id_of(&given("4bf92f3577b34da6")), "4bf92f3577b34da6");
-        for id in ["short", "with space in it", "a=b;c=d;e=f", &"x".repeat(65)] {
-            assert_ne!(&*id_of(&given(id)), id);
-        }
-        assert_ne!(id_of(&HeaderMap::new()), id_of(&HeaderMap::new()));
-    }
 }

@@ -30,6 +30,7 @@ use crate::hub::Hub;
 use crate::idempotency::Idempotency;
 use crate::limits::Limits;
 use crate::metrics::{Metrics, StoreFigures};
+use crate::request::Ids;
 use crate::risk::Risk;
 use crate::routes::PassedOn;
 use crate::service_keys::ServiceKeys;
@@ -81,6 +82,7 @@ pub struct Service {
     pub(crate) site: SiteCheck,
     pub(crate) metrics: Metrics,
     pub(crate) telemetry: Option<Telemetry>,
+    pub(crate) request_ids: Ids,
     pub(crate) links: Links,
     pub(crate) chain: Found,
     pub(crate) audit: Audit,
@@ -129,6 +131,7 @@ impl Service {
             chain: Found::default(),
             metrics: Metrics::new(&figures),
             telemetry: Telemetry::open(&settings.telemetry),
+            request_ids: Ids::default(),
             openapi: OnceLock::new(),
             stop: watch::Sender::new(false),
             sessions,
@@ -242,9 +245,12 @@ pub(crate) fn complete(mut router: Router<Arc<Service>>, service: Arc<Service>) 
         .method_not_allowed_fallback(|| async {
             nothing_here(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here")
         })
-        .layer(sessions)
-        .layer(DefaultBodyLimit::max(service.settings.server.body_limit))
-        .layer(from_fn_with_state(Arc::clone(&service), request::pass));
+        // As one layer: the router puts what is inside of each of its layers into a box of its own.
+        .layer((
+            from_fn_with_state(Arc::clone(&service), request::pass),
+            DefaultBodyLimit::max(service.settings.server.body_limit),
+            sessions,
+        ));
     // Where nobody wants traces, no request passes by it.
     let router = match service.telemetry {
         Some(_) => router.layer(from_fn_with_state(Arc::clone(&service), telemetry::pass)),
