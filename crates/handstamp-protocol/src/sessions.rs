@@ -58,10 +58,11 @@ names! {
     }
 }
 
-/// A session as its holder and operators see it.
+/// A session as its holder and operators see it. Whoever only writes it may borrow its texts:
+/// `Session<&str>`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Session {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Session"))]
+pub struct Session<T = String> {
     /// Its public name; no secret.
     pub id: String,
     /// Anonymous, guest or user.
@@ -69,23 +70,23 @@ pub struct Session {
     /// Cookie or token.
     pub transport: Transport,
     /// The application's id of the user; an anonymous session has none.
-    pub subject: Option<String>,
+    pub subject: Option<T>,
     /// Display name.
-    pub name: Option<String>,
+    pub name: Option<T>,
     /// E-mail address.
-    pub email: Option<String>,
+    pub email: Option<T>,
     /// Telephone number.
-    pub phone: Option<String>,
+    pub phone: Option<T>,
     /// What it may do now.
-    pub roles: Vec<String>,
+    pub roles: Vec<T>,
     /// What it runs on, in words: "Firefox on Linux".
-    pub device_info: Option<String>,
+    pub device_info: Option<T>,
     /// `User-Agent`.
-    pub user_agent: Option<String>,
+    pub user_agent: Option<T>,
     /// Where it was last used from.
     pub ip_address: Option<IpAddr>,
     /// The place of that address, where it is known.
-    pub location: Option<Location>,
+    pub location: Option<Location<T>>,
     /// When it began.
     pub created_at: Time,
     /// The last full sign-in.
@@ -97,7 +98,7 @@ pub struct Session {
     /// When it is over if nothing is heard of it; `null` without an idle limit.
     pub idle_expires_at: Option<Time>,
     /// How its user signed in (RFC 8176).
-    pub amr: Vec<String>,
+    pub amr: Vec<T>,
     /// Whether a token of it is good now.
     pub is_active: bool,
     /// Whether it is the one that asks.
@@ -107,19 +108,19 @@ pub struct Session {
     /// How it ended, if it has.
     pub ended: Option<Ended>,
     /// What its holder calls it.
-    pub label: Option<String>,
+    pub label: Option<T>,
 }
 
 /// A place, as far as an address tells it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Location {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Location"))]
+pub struct Location<T = String> {
     /// ISO 3166-1 alpha-2.
-    pub country: Option<String>,
+    pub country: Option<T>,
     /// State, province or the like.
-    pub region: Option<String>,
+    pub region: Option<T>,
     /// City.
-    pub city: Option<String>,
+    pub city: Option<T>,
 }
 
 /// The end of a session.

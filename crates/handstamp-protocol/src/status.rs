@@ -22,34 +22,34 @@ names! {
 
 /// `GET /sessions/status`. Always answered with 200; asking is no activity.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Status"))]
 #[serde(untagged)]
-pub enum Status {
+pub enum Status<T = String> {
     /// The session is live.
-    Active(Box<ActiveStatus>),
+    Active(Box<ActiveStatus<T>>),
     /// There is none, or it is not live.
     Inactive(InactiveStatus),
 }
 
-impl Status {
+impl<T> Status<T> {
     /// Whether the session is live.
     pub const fn is_active(&self) -> bool {
         matches!(self, Self::Active(_))
     }
 }
 
-/// The status of a live session.
+/// The status of a live session. Whoever only writes it may borrow its texts.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct ActiveStatus {
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "ActiveStatus"))]
+pub struct ActiveStatus<T = String> {
     /// Always `true`.
     pub is_active: True,
     /// The application's id of the user.
-    pub user_id: Option<String>,
+    pub user_id: Option<T>,
     /// Display name.
-    pub username: Option<String>,
+    pub username: Option<T>,
     /// E-mail address.
-    pub email: Option<String>,
+    pub email: Option<T>,
     /// When the session began.
     pub session_created: Time,
     /// The last activity.
@@ -57,7 +57,7 @@ pub struct ActiveStatus {
     /// When what the caller presented is over, at the latest.
     pub expires_at: Time,
     /// What it runs on, in words.
-    pub device_info: Option<String>,
+    pub device_info: Option<T>,
     /// Where it was last used from.
     pub ip_address: Option<IpAddr>,
     /// Whole seconds until `expires_at`.
@@ -67,7 +67,7 @@ pub struct ActiveStatus {
     /// What will be over first.
     pub first_to_expire: FirstToExpire,
     /// The session.
-    pub session: Session,
+    pub session: Session<T>,
 }
 
 /// The status of no session, or of a dead one.

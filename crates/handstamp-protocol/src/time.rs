@@ -65,13 +65,50 @@ impl From<Time> for SystemTime {
     }
 }
 
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// What a time looks like on the wire; the digits are put in.
+const FORM: [u8; 24] = *b"0000-00-00T00:00:00.000Z";
+
+/// A time on the wire.
+struct Text([u8; FORM.len()]);
+
+impl Text {
+    fn as_str(&self) -> &str {
+        // It is ASCII all over.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Time {
+    /// Its text. An answer tells several times, so this does without `format!`.
+    fn text(self) -> Text {
         let (year, month, day) = date(self.0.div_euclid(MILLIS_PER_DAY));
         let millis = self.0.rem_euclid(MILLIS_PER_DAY);
         let (seconds, millis) = (millis / 1000, millis % 1000);
         let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+        let mut text = FORM;
+        put(&mut text[..4], year);
+        put(&mut text[5..7], month);
+        put(&mut text[8..10], day);
+        put(&mut text[11..13], hour);
+        put(&mut text[14..16], minute);
+        put(&mut text[17..19], second);
+        put(&mut text[20..23], millis);
+        Text(text)
+    }
+}
+
+/// Writes a number, with as many digits as there is room for.
+fn put(room: &mut [u8], number: i64) {
+    let mut rest = number;
+    for digit in room.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -103,7 +140,7 @@ impl FromStr for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.collect_str(self)
+        to.serialize_str(self.text().as_str())
     }
 }
 

@@ -1,6 +1,8 @@
 //! Sessions, tokens and events as the wire shows them. The one place where the engine's types
 //! become the wire's.
 
+use std::sync::Arc;
+
 use handstamp_core::Listed;
 use handstamp_core::data::JsonText;
 use handstamp_core::event::{Action, Event};
@@ -47,20 +49,19 @@ impl<'a> Shown<'a> {
     }
 }
 
-/// A session, as its holder and operators see it.
-pub(crate) fn session(shown: Shown<'_>) -> Session {
+/// A session, as its holder and operators see it: with texts of its own, or with borrowed ones.
+pub(crate) fn session<'a, T: From<&'a str>>(shown: Shown<'a>) -> Session<T> {
     let Shown { record, roles, standing, last_seen, is_current } = shown;
     let Record { profile, client, .. } = record;
-    let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(str::to_owned);
     Session {
         id: record.id.to_string(),
         kind: kind(record.kind),
         transport: transport(record.transport),
-        subject: record.subject.as_ref().map(ToString::to_string),
+        subject: record.subject.as_ref().map(|subject| subject.as_str().into()),
         name: text(&profile.name),
         email: text(&profile.email),
         phone: text(&profile.phone),
-        roles: roles.iter().map(str::to_owned).collect(),
+        roles: roles.iter().map(T::from).collect(),
         device_info: text(&client.device),
         user_agent: text(&client.user_agent),
         ip_address: client.ip,
@@ -70,13 +71,17 @@ pub(crate) fn session(shown: Shown<'_>) -> Session {
         last_activity: time(last_seen),
         expires_at: time(record.absolute_expiry),
         idle_expires_at: record.idle_lifetime.map(|idle| time(last_seen.plus(idle))),
-        amr: record.amr.iter().map(|method| method.to_string()).collect(),
+        amr: record.amr.iter().map(|method| T::from(&**method)).collect(),
         is_active: *standing == Standing::Live,
         is_current,
         suspended: *standing == Standing::Suspended,
         ended: ended(standing),
         label: text(&record.label),
     }
+}
+
+fn text<'a, T: From<&'a str>>(text: &'a Option<Arc<str>>) -> Option<T> {
+    text.as_deref().map(T::from)
 }
 
 fn ended(standing: &Standing) -> Option<Ended> {
@@ -97,8 +102,7 @@ fn transport(transport: record::Transport) -> Transport {
     Transport::from(transport.as_str())
 }
 
-pub(crate) fn location(place: &record::Location) -> Location {
-    let text = |text: &Option<std::sync::Arc<str>>| text.as_deref().map(str::to_owned);
+pub(crate) fn location<'a, T: From<&'a str>>(place: &'a record::Location) -> Location<T> {
     Location { country: text(&place.country), region: text(&place.region), city: text(&place.city) }
 }
 
@@ -122,7 +126,7 @@ pub(crate) enum Reader {
 /// A line of the audit log.
 pub(crate) fn log_entry(event: &Event, reader: Reader) -> LogEntry {
     let client = event.personal.as_ref().map(|personal| &personal.client);
-    let text = |text: Option<&std::sync::Arc<str>>| text.map(|text| text.to_string());
+    let text = |text: Option<&Arc<str>>| text.map(|text| text.to_string());
     let is_operator = reader == Reader::Operator;
     LogEntry {
         id: event.id.to_string(),

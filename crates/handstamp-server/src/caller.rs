@@ -14,12 +14,16 @@ use handstamp_core::time::Timestamp;
 use handstamp_core::{Session, SessionError};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 use crate::access;
 use crate::answer::Shown;
 use crate::service::Service;
 use crate::service_keys::{self, Scope, ServiceKey};
+
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// What stands in the `Authorization` header.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -219,12 +223,12 @@ fn check_csrf_token(headers: &HeaderMap, session: &Session) -> Result<(), Proble
 /// Refuses to answer a cookie's holder from within another site, even to a read: as a script, a
 /// picture, a plug-in, or by `fetch` (ASVS 3.5.8).
 fn refuse_embedded(headers: &HeaderMap) -> Result<(), Problem> {
-    let is = |name: &str, values: &[&str]| {
+    let is = |name: HeaderName, values: &[&str]| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());
         value.is_some_and(|value| values.contains(&value))
     };
-    let is_embedded = is("sec-fetch-dest", &["script", "image", "object", "embed"]);
-    let is_foreign = is("sec-fetch-site", &["cross-site"]) && !is("sec-fetch-mode", &["navigate"]);
+    let is_embedded = is(SEC_FETCH_DEST, &["script", "image", "object", "embed"]);
+    let is_foreign = is(SEC_FETCH_SITE, &["cross-site"]) && !is(SEC_FETCH_MODE, &["navigate"]);
     if is_embedded || is_foreign {
         return Err(SessionRejection::CrossSite(handstamp_axum::site::Why::CrossSite).problem());
     }

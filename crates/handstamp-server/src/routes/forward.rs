@@ -11,7 +11,8 @@ mod redirect;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::SessionSlot;
 use handstamp_axum::problem::Problem;
@@ -33,9 +34,10 @@ pub(crate) use passed::PassedOn;
 /// `ANY /sessions/verify`.
 pub(crate) async fn verify(
     State(service): State<Arc<Service>>,
-    mut parts: Parts,
     Query(query): Query<VerifyQuery>,
+    request: Request,
 ) -> Result<Response, Problem> {
+    let (mut parts, _) = request.into_parts();
     let original = service.proxies().original(peer(&parts), &parts.headers);
     let original = original.map_err(|error| {
         tracing::warn!(%error, "a proxy asks about a request that it cannot describe");
@@ -49,8 +51,9 @@ pub(crate) async fn verify(
         Ok(session) => {
             session.touch();
             let host = host(&original, &parts);
-            let headers = service.passed_on.headers(&service, &session, host)?;
-            Ok((StatusCode::OK, headers).into_response())
+            let mut response = Response::new(Body::empty());
+            *response.headers_mut() = service.passed_on.headers(&service, &session, host)?;
+            Ok(response)
         }
         Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
             let to = redirect::target(&service, query.redirect.as_deref(), &original);

@@ -2,40 +2,52 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Request, State};
+use axum::response::Response;
 use handstamp_axum::problem::Problem;
-use handstamp_protocol::sessions::Reason;
-use handstamp_protocol::status::{
-    ActiveStatus, False, FirstToExpire, InactiveStatus, Status, True,
-};
-use http::StatusCode;
-use http::header::CACHE_CONTROL;
-use http::request::Parts;
+use handstamp_protocol::sessions::{Reason, Session};
+use handstamp_protocol::status::{ActiveStatus, False, FirstToExpire, InactiveStatus, True};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
 
 use crate::answer::{self, next_limit, time};
-use crate::caller::{Holder, Via};
+use crate::caller::{Holder, OwnSession, Via};
 use crate::service::Service;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `GET /sessions/status`. Not activity.
 pub(crate) async fn status(
     State(service): State<Arc<Service>>,
-    parts: Parts,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let status = match Holder::onlooking(&parts, &service).await {
-        Ok(holder) => Status::Active(Box::new(active(&service, &holder)?)),
+    let (parts, _) = request.into_parts();
+    match Holder::onlooking(&parts, &service).await {
+        Ok(holder) => Ok(told(&active(&service, &holder, &holder.own()?))),
         Err(problem) if problem.status() == StatusCode::UNAUTHORIZED => {
-            Status::Inactive(inactive(&problem))
+            Ok(told(&inactive(&problem)))
         }
-        Err(problem) => return Err(problem),
-    };
-    Ok(([(CACHE_CONTROL, "no-store")], Json(status)).into_response())
+        Err(problem) => Err(problem),
+    }
 }
 
-fn active(service: &Service, holder: &Holder) -> Result<ActiveStatus, Problem> {
-    let own = holder.own()?;
-    let session = answer::session(own.shown());
+/// About as long as an answer gets.
+const LENGTH: usize = 1024;
+
+fn told(status: &impl Serialize) -> Response {
+    let mut text = Vec::with_capacity(LENGTH);
+    // What is written into memory always can be.
+    let _ = serde_json::to_writer(&mut text, status);
+    let mut response = Response::new(text.into());
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
+    response
+}
+
+fn active<'a>(service: &Service, holder: &Holder, own: &'a OwnSession) -> ActiveStatus<&'a str> {
+    let session: Session<&str> = answer::session(own.shown());
     let now = service.sessions.now();
     let (limit, which) = next_limit(&own.record, own.last_seen);
     let (expires_at, first_to_expire) = match holder.token_expiry {
@@ -47,21 +59,21 @@ fn active(service: &Service, holder: &Holder) -> Result<ActiveStatus, Problem> {
         Via::AccessToken => remaining <= service.settings.tokens.refresh_before,
         Via::Cookie => remaining <= service.settings.cookies.refresh_before,
     };
-    Ok(ActiveStatus {
+    ActiveStatus {
         is_active: True,
-        user_id: session.subject.clone(),
-        username: session.name.clone(),
-        email: session.email.clone(),
+        user_id: session.subject,
+        username: session.name,
+        email: session.email,
         session_created: session.created_at,
         last_activity: session.last_activity,
         expires_at: time(expires_at),
-        device_info: session.device_info.clone(),
+        device_info: session.device_info,
         ip_address: session.ip_address,
         remaining_seconds: remaining.as_secs(),
         needs_refresh,
         first_to_expire,
         session,
-    })
+    }
 }
 
 /// What the refusal of a credential says to whoever only asked.
