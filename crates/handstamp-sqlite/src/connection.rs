@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Result};
 
 use crate::open::Synchronous;
@@ -27,6 +28,8 @@ pub(crate) fn connect(path: &Path) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Or a statement whose value might fit an index of some rows is prepared again for each value.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A database that somebody tampered with calls no functions by its schema.
     connection.pragma_update(None, "trusted_schema", false)?;
     // Nothing refers to anything: purge and bind keep bindings in step themselves.
@@ -63,4 +66,25 @@ pub(crate) fn empty_log(connection: &Connection) -> Result<bool> {
     let busy: i64 =
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     Ok(busy == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_statement_stays_prepared_whatever_is_bound_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::File::create(&path).unwrap();
+        let connection = connect(&path).unwrap();
+        let schema = "CREATE TABLE lines (word); CREATE INDEX a ON lines (word) WHERE word = 'a';";
+        connection.execute_batch(schema).unwrap();
+        let mut asked = connection.prepare("SELECT 1 FROM lines WHERE word = ?1").unwrap();
+        for word in ["b", "c", "a"] {
+            assert!(!asked.exists([word]).unwrap());
+        }
+        assert_eq!(asked.get_status(StatementStatus::RePrepare), 0);
+    }
 }
