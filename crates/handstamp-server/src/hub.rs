@@ -4,6 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use handstamp_core::event::Event;
 use handstamp_core::{SessionError, SessionManager};
@@ -58,15 +59,24 @@ pub(crate) struct Told {
     pub(crate) event: Arc<Event>,
 }
 
+/// How long it waits after a log that could not be read.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Hands events out.
 #[derive(Debug)]
 pub(crate) struct Hub {
     sender: broadcast::Sender<Told>,
+    /// Where each chain ended when it was opened: whoever listens from then on misses nothing.
+    from: Vec<(u32, u64)>,
 }
 
 impl Hub {
-    pub(crate) fn new() -> Self {
-        Self { sender: broadcast::Sender::new(KEPT) }
+    /// Begins at the end of the log.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn open(sessions: &SessionManager) -> Result<Self, SessionError> {
+        Ok(Self { sender: broadcast::Sender::new(KEPT), from: newest(sessions).await? })
     }
 
     /// Everything that is handed out from now on.
@@ -74,8 +84,7 @@ impl Hub {
         self.sender.subscribe()
     }
 
-    /// Reads what is committed and hands it out, until `stopping` resolves. Begins at the end of
-    /// the log.
+    /// Reads what is committed and hands it out, until `stopping` resolves.
     pub(crate) async fn run(
         &self,
         sessions: &SessionManager,
@@ -83,22 +92,16 @@ impl Hub {
         stopping: impl Future<Output = ()> + Send,
     ) {
         let mut commits = sessions.commits();
-        let mut ends: Vec<(u32, u64)> = Vec::new();
-        let mut is_begun = false;
+        let mut ends = self.from.clone();
         tokio::pin!(stopping);
         loop {
-            let step = match is_begun {
-                true => self.step(sessions, &mut ends, Some(metrics)).await,
-                false => newest(sessions).await.map(|newest| {
-                    ends = newest;
-                    is_begun = true;
-                }),
-            };
-            if let Err(error) = step {
+            let step = self.step(sessions, &mut ends, metrics).await;
+            if let Err(error) = &step {
                 tracing::warn!(%error, "events cannot be read and will be tried again");
             }
             tokio::select! {
                 () = &mut stopping => return,
+                () = tokio::time::sleep(RETRY), if step.is_err() => {}
                 changed = commits.changed() => if changed.is_err() { return },
             }
         }
@@ -109,7 +112,7 @@ impl Hub {
         &self,
         sessions: &SessionManager,
         ends: &mut Vec<(u32, u64)>,
-        metrics: Option<&Metrics>,
+        metrics: &Metrics,
     ) -> Result<(), SessionError> {
         for writer in sessions.store().writers().await? {
             if !ends.iter().any(|(known, _)| *known == writer) {
@@ -122,9 +125,7 @@ impl Hub {
                 let Some(last) = told.last().map(|told| told.place.batch) else { break };
                 *batch = last;
                 for one in told {
-                    if let Some(metrics) = metrics {
-                        metrics.event(&one.event.action.to_string());
-                    }
+                    metrics.event(&one.event.action.to_string());
                     // That nobody listens is no fault.
                     let _ = self.sender.send(one);
                 }
@@ -194,7 +195,30 @@ async fn newest_of(sessions: &SessionManager, writer: u32) -> Result<u64, Sessio
 
 #[cfg(test)]
 mod tests {
+    use handstamp_core::store::MemoryStore;
+    use handstamp_core::{KeyRing, SessionConfig};
+
     use super::*;
+    use crate::metrics::StoreFigures;
+
+    /// A listener that comes before the first round must hear of what happens meanwhile: its own
+    /// role may be taken away.
+    #[tokio::test]
+    async fn b04_what_happens_before_the_first_round_is_told() {
+        let keys = KeyRing::generate().unwrap();
+        let builder = SessionManager::builder(MemoryStore::new(), SessionConfig::default(), keys);
+        let sessions = builder.maintenance(false).build();
+        sessions.begin("ada").await.unwrap();
+        let hub = Hub::open(&sessions).await.unwrap();
+        let mut listener = hub.listen();
+        sessions.begin("bob").await.unwrap();
+        let metrics = Metrics::new(&StoreFigures::default());
+        let told = tokio::select! {
+            () = hub.run(&sessions, &metrics, std::future::pending()) => unreachable!(),
+            told = listener.recv() => told.unwrap(),
+        };
+        assert_eq!(told.event.subject.as_ref().unwrap().as_str(), "bob");
+    }
 
     #[test]
     fn a_place_reads_back_and_what_is_none_is_refused() {

@@ -123,7 +123,7 @@ impl Service {
             proxies: TrustedProxies::new(settings.server.trusted_proxies.clone()),
             undo: Undo::new(Arc::clone(&ledger), Arc::clone(&clock)),
             webhooks,
-            hub: Hub::new(),
+            hub: Hub::open(&sessions).await?,
             passed_on: PassedOn::new(),
             site: site_check(&sessions),
             feed: Feed::new(&sessions, settings.tokens.lifetime)?,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
@@ -21,6 +22,7 @@ const EVERY: u32 = 64;
 pub(crate) struct Checkpoints {
     bell: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+    round: Arc<Mutex<()>>,
     since: u32,
 }
 
@@ -29,10 +31,18 @@ impl Checkpoints {
     pub(crate) fn start(path: PathBuf, synchronous: Synchronous) -> std::io::Result<Self> {
         // One ring is enough, however often it is asked for.
         let (bell, rings) = sync_channel(1);
+        let round = Arc::new(Mutex::new(()));
+        let rounds = Arc::clone(&round);
         let thread = thread::Builder::new()
             .name("handstamp-log".into())
-            .spawn(move || work(&path, synchronous, &rings))?;
-        Ok(Self { bell: Some(bell), thread: Some(thread), since: 0 })
+            .spawn(move || work(&path, synchronous, &rings, &rounds))?;
+        Ok(Self { bell: Some(bell), thread: Some(thread), round, since: 0 })
+    }
+
+    /// Waits for the round that goes on; none begins while this is held. SQLite has nobody wait for
+    /// another who writes back.
+    pub(crate) fn paused(&self) -> MutexGuard<'_, ()> {
+        lock(&self.round)
     }
 
     /// A transaction was committed.
@@ -56,13 +66,20 @@ impl Drop for Checkpoints {
     }
 }
 
-fn work(path: &std::path::Path, synchronous: Synchronous, rings: &Receiver<()>) {
+fn lock(round: &Mutex<()>) -> MutexGuard<'_, ()> {
+    round.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn work(path: &std::path::Path, synchronous: Synchronous, rings: &Receiver<()>, round: &Mutex<()>) {
     let opened = connection::connect(path).and_then(|connection| {
         connection::make_writer(&connection, synchronous)?;
         Ok(connection)
     });
     match opened {
-        Ok(connection) => rings.iter().for_each(|()| write_back(&connection)),
+        Ok(connection) => rings.iter().for_each(|()| {
+            let _round = lock(round);
+            write_back(&connection);
+        }),
         // The writer then does all of it.
         Err(error) => tracing::warn!(%error, "the log is not written back in the background"),
     }

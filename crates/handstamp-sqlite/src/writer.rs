@@ -166,9 +166,10 @@ impl Desk {
         job.settle()
     }
 
-    /// Empties the log of the database. Reading is short, and writing back in the background too;
-    /// whoever else has the file open may take longer.
+    /// Empties the log of the database. Our own reading is short; whoever else has the file open
+    /// may take longer.
     fn empty_log(&self) -> Result<(), StoreError> {
+        let _paused = self.checkpoints.paused();
         for _ in 0..EMPTYINGS {
             match connection::empty_log(&self.connection) {
                 Ok(true) => return Ok(()),

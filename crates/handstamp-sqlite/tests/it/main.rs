@@ -6,6 +6,7 @@ mod contract;
 mod damage;
 mod durable;
 mod engine;
+mod erased;
 mod fixture;
 mod full;
 mod killed;
