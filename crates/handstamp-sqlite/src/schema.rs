@@ -12,8 +12,8 @@ use crate::error::SqliteError;
 const APPLICATION: i32 = 0x4841_4e44;
 
 /// What brings a database from version n to n + 1. Never change one that was released.
-pub(crate) const MIGRATIONS: [&str; 2] =
-    [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+pub(crate) const MIGRATIONS: [&str; 3] =
+    [include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql")];
 
 /// The newest schema.
 #[allow(clippy::cast_possible_truncation, reason = "there are few")]
@@ -76,4 +76,26 @@ fn found_deployment(path: &Path, transaction: &Transaction<'_>) -> Result<(), Sq
         )
         .and_then(|_| transaction.pragma_update(None, "application_id", APPLICATION))
         .map_err(|error| SqliteError::of_sqlite(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_schema_2_gets_what_a_log_needs_that_is_cut_and_erased_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mut connection = Connection::open(&path).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.execute_batch(MIGRATIONS[1]).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION).unwrap();
+        connection.pragma_update(None, "user_version", 2).unwrap();
+        migrate(&path, &mut connection).unwrap();
+        assert_eq!(check(&path, &connection).unwrap(), NEWEST);
+        for table in ["cuts", "erased", "batches WHERE until_at > 0"] {
+            let count = format!("SELECT count(*) FROM {table}");
+            assert_eq!(connection.query_row(&count, [], |row| row.get::<_, i64>(0)), Ok(0));
+        }
+    }
 }
