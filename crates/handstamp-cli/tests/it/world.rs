@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
@@ -119,6 +120,15 @@ impl World {
     /// Starts `handstamp serve` on a port of its own; it is ready when this answers.
     pub(crate) fn serve(&self, arguments: &[&str]) -> Served {
         self.start(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat())
+    }
+
+    /// Starts `handstamp serve`, and kills it after so long, whether it is ready by then or not.
+    pub(crate) fn kill_after(&self, span: Duration) {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(span);
+        process.kill().unwrap();
+        process.wait().unwrap();
     }
 
     /// Starts what serves until it is stopped, and says its address at the end of its first line.
