@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use handstamp_core::KeyRing;
+use handstamp_core::{KeyRing, Subject};
 use handstamp_protocol::Time;
 use handstamp_protocol::webhooks::{Delivery, DeliveryState};
 use handstamp_sqlite::SqliteStore;
+use serde_json::json;
 
 use super::journal::Journal;
 use super::receiver::Receiver;
@@ -68,6 +69,32 @@ async fn b12_a_real_sign_in_is_told_and_its_token_is_not() {
     assert_eq!(data["owasp_name"], "session_created");
     let body = String::from_utf8(heard.body.to_vec()).unwrap();
     assert!(!body.contains(begun.token.to_text().as_str()));
+}
+
+#[tokio::test]
+async fn b12_an_erasure_is_told_and_what_waited_for_it_has_lost_what_was_personal() {
+    let (world, receiver) = (World::new(), Receiver::start().await);
+    let webhooks = world.webhooks();
+    add(&webhooks, &receiver, &["session.started", "subject.erased"]).await;
+    world.tell("session.started").await;
+    let ada = Subject::new("ada").unwrap();
+    world.sessions.erase_subject(&ada, Some("operator")).await.unwrap();
+    deliver(&mut webhooks.dispatcher(), &world).await;
+
+    let mut heard: Vec<_> = receiver.heard().iter().map(|heard| heard.json()).collect();
+    heard.sort_by_key(|told| told["type"].to_string());
+    let [started, erased] = &heard[..] else { panic!("heard {heard:?}") };
+    assert_eq!(
+        (&started["type"], &erased["type"]),
+        (&json!("session.started"), &json!("subject.erased"))
+    );
+    assert_eq!(
+        (&erased["data"]["subject"], &erased["data"]["actor"]),
+        (&json!("ada"), &json!("operator"))
+    );
+    for personal in ["ip_address", "user_agent", "device_info", "location"] {
+        assert!(started["data"][personal].is_null(), "{started}");
+    }
 }
 
 #[tokio::test]
