@@ -384,6 +384,13 @@ pub trait SessionStore: Send + Sync + 'static {
     /// The end of the change log. Cheap: it is asked for with every end.
     fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>>;
 
+    /// A number that rises when another process may have changed something, for whoever follows the
+    /// change log: a reason to look earlier than one would, never one not to look. It may rise for
+    /// nothing, and a rise may be lost. `None`, which is the default, where the store cannot tell.
+    fn wakes(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        None
+    }
+
     /// The device binding of a session.
     fn binding(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Binding>, StoreError>>;
 

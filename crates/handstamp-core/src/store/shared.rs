@@ -109,6 +109,10 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).cursor()
     }
 
+    fn wakes(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        (**self).wakes()
+    }
+
     fn ends(&self, before: Timestamp) -> BoxFuture<'_, Result<Vec<ChainEnd>, StoreError>> {
         (**self).ends(before)
     }
