@@ -9,6 +9,7 @@
 //! | (none) | the engine: [`SessionManager`], [`SessionConfig`], [`KeyRing`], the memory store |
 //! | `axum` | the layer, extractors and guards for axum and any tower service |
 //! | `sqlite` | the embedded store |
+//! | `postgres` | the store of several nodes |
 //! | `testing` | a clock set by hand, seeded randomness, a store that holds and fails calls |
 
 // Named one by one, because the extractor takes the place of the engine's own `Session`.
@@ -21,6 +22,8 @@ pub use handstamp_axum::{
 };
 #[doc(inline)]
 pub use handstamp_core::*;
+#[cfg(feature = "postgres")]
+pub use handstamp_postgres::{Builder as PostgresBuilder, PostgresError, PostgresStore};
 #[cfg(feature = "sqlite")]
 pub use handstamp_sqlite::{SqliteError, SqliteStore, Synchronous};
 

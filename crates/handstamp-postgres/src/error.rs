@@ -1,0 +1,85 @@
+//! What can go wrong when a store is opened.
+
+use crate::fault::Fault;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// A store cannot be opened. Each variant says in one line what to do about it; none repeats a
+/// password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostgresError {
+    /// The address is none of PostgreSQL's. Retrying never helps.
+    #[error(
+        "not an address of PostgreSQL; it looks like postgres://user:password@host:5432/database"
+    )]
+    Address(#[source] Source),
+    /// Nobody answers there, or the server is starting. Retrying helps once it runs.
+    #[error("PostgreSQL does not answer; check its address and that it runs")]
+    Unreachable(#[source] Source),
+    /// All connections are in use, of the pool or of the server. Retrying helps once some are free.
+    #[error(
+        "no connection to PostgreSQL is free; raise the pool's limit or the server's max_connections"
+    )]
+    Exhausted(#[source] Source),
+    /// The connection cannot be encrypted as asked for, or the certificate is not accepted.
+    #[error("the connection to PostgreSQL cannot be encrypted; check sslmode and sslrootcert")]
+    Tls(#[source] Source),
+    /// User or password are wrong, or the server does not let this user in from here.
+    #[error("PostgreSQL refuses this user or its password")]
+    Refused(#[source] Source),
+    /// There is no such database.
+    #[error("there is no such database; create it first")]
+    NoDatabase(#[source] Source),
+    /// The user may not do what is needed.
+    #[error(
+        "the user of PostgreSQL lacks rights: it has to own the schema handstamp, or may create it"
+    )]
+    NotPermitted(#[source] Source),
+    /// The server is a replica, or writes are switched off. Connect to the primary.
+    #[error("PostgreSQL is read-only here; connect to the primary")]
+    ReadOnly,
+    /// The database was written by a newer version. Retrying never helps.
+    #[error("the database has schema {found}, this version knows {known}; install a newer version")]
+    NewerSchema {
+        /// The schema of the database.
+        found: u32,
+        /// The newest schema that this version can use.
+        known: u32,
+    },
+    /// Anything else.
+    #[error("the store on PostgreSQL cannot be opened")]
+    Other(#[source] Source),
+}
+
+impl From<Fault> for PostgresError {
+    fn from(fault: Fault) -> Self {
+        match fault.code().as_deref() {
+            Some("28000" | "28P01") => return Self::Refused(Box::new(fault)),
+            Some("3D000") => return Self::NoDatabase(Box::new(fault)),
+            Some("42501") => return Self::NotPermitted(Box::new(fault)),
+            Some("53300" | "53400") => return Self::Exhausted(Box::new(fault)),
+            Some("25006") => return Self::ReadOnly,
+            Some("57P01" | "57P02" | "57P03") => return Self::Unreachable(Box::new(fault)),
+            _ => {}
+        }
+        match fault {
+            Fault::Replica => Self::ReadOnly,
+            Fault::Late => Self::Unreachable(Box::new(fault)),
+            Fault::Sql(error) => Self::of(error),
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+impl PostgresError {
+    fn of(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Configuration(source) => Self::Address(source),
+            sqlx::Error::Tls(source) => Self::Tls(source),
+            sqlx::Error::Io(source) => Self::Unreachable(Box::new(source)),
+            sqlx::Error::PoolTimedOut => Self::Exhausted(Box::new(error)),
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}

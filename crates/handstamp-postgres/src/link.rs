@@ -1,0 +1,216 @@
+//! The way to the server: one statement at a time, and transactions.
+//!
+//! Nothing here lasts longer than a transaction, so a pooler that hands connections on between
+//! transactions may stand in between. Where a call is given up in the middle, its connection is
+//! closed, which rolls back whatever it had open.
+
+use std::fmt::Write;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr};
+
+use crate::fault::Fault;
+
+/// A statement with its values.
+pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
+
+/// Names the lock of the deployment's head. A row that every commit of every node locks would be
+/// written by all of them; this lock lies in the server's memory.
+const DEPLOYMENT: i64 = 0x4841_4e44_5354_4d50;
+
+/// A fresh connection is tried so often, beyond those that lie in the pool and may all be dead.
+const FRESH: u32 = 2;
+
+/// Who else may be at work meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum With {
+    /// Whoever wants to.
+    Anybody,
+    /// Nobody who moves the deployment's head.
+    Commits,
+    /// Nobody who commits.
+    Nobody,
+}
+
+/// The pool, and how to use it.
+#[derive(Clone, Debug)]
+pub(crate) struct Link {
+    pool: PgPool,
+    begins: [Arc<str>; 3],
+    patience: Duration,
+    is_prepared: bool,
+}
+
+impl Link {
+    /// Through `pool`. A statement that takes longer than `patience` is given up.
+    pub(crate) fn new(pool: PgPool, patience: Duration, is_prepared: bool) -> Self {
+        let begins = [With::Anybody, With::Commits, With::Nobody].map(|with| begin(with, patience));
+        Self { pool, begins, patience, is_prepared }
+    }
+
+    /// The pool.
+    pub(crate) const fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// How long is waited for an answer.
+    pub(crate) const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// The rows of one statement that only reads. One that meets a dead connection goes to another.
+    pub(crate) async fn rows<'q>(
+        &self,
+        make: impl Fn() -> Statement<'q>,
+    ) -> Result<Vec<PgRow>, Fault> {
+        let mut tries = self.tries();
+        loop {
+            tries -= 1;
+            match self.rows_once(make()).await {
+                Err(fault) if fault.is_broken() && tries > 0 && !matches!(fault, Fault::Late) => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn rows_once(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
+        if !self.is_prepared {
+            // An unnamed statement is the connection's, which is ours for a transaction.
+            let mut transaction = self.begin(With::Anybody).await?;
+            let rows = transaction.rows(statement).await?;
+            transaction.commit().await?;
+            return Ok(rows);
+        }
+        let mut held = Held::new(self.pool.acquire().await?);
+        let rows = timely(self.patience, statement.fetch_all(&mut **held.connection()?)).await;
+        // What the server refuses leaves the connection as it was.
+        if rows.as_ref().err().is_none_or(|fault| fault.code().is_some() && !fault.is_broken()) {
+            held.give_back();
+        }
+        rows
+    }
+
+    /// Begins a transaction of READ COMMITTED. A dead connection is tried no further; nothing can
+    /// have happened on it.
+    pub(crate) async fn begin(&self, with: With) -> Result<Transaction, Fault> {
+        let sql = &self.begins[with as usize];
+        let mut tries = self.tries();
+        loop {
+            tries -= 1;
+            let mut held = Held::new(self.pool.acquire().await?);
+            let begin = sqlx::raw_sql(AssertSqlSafe(Arc::clone(sql)).into_sql_str());
+            match timely(self.patience, begin.execute(&mut **held.connection()?)).await {
+                Ok(_) => {
+                    let (patience, is_prepared) = (self.patience, self.is_prepared);
+                    return Ok(Transaction { held, patience, is_prepared });
+                }
+                Err(fault) if fault.is_broken() && tries > 0 && !matches!(fault, Fault::Late) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+
+    fn tries(&self) -> u32 {
+        self.pool.options().get_max_connections().saturating_add(FRESH)
+    }
+}
+
+fn begin(with: With, patience: Duration) -> Arc<str> {
+    let most = patience.as_millis();
+    let mut sql = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
+         SET LOCAL statement_timeout = {most}; SET LOCAL lock_timeout = {most}; \
+         SET LOCAL idle_in_transaction_session_timeout = {most}"
+    );
+    let lock = match with {
+        With::Anybody => return sql.into(),
+        With::Commits => "pg_advisory_xact_lock_shared",
+        With::Nobody => "pg_advisory_xact_lock",
+    };
+    // Writing to a text cannot fail.
+    let _ = write!(sql, "; SELECT {lock}({DEPLOYMENT})");
+    sql.into()
+}
+
+/// The server gives up first, and says why.
+async fn timely<T>(
+    patience: Duration,
+    act: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Fault> {
+    let patience = patience.saturating_add(Duration::from_secs(1));
+    Ok(tokio::time::timeout(patience, act).await.map_err(|_| Fault::Late)??)
+}
+
+/// A connection that is closed unless it is given back.
+struct Held(Option<PoolConnection<Postgres>>);
+
+impl Held {
+    const fn new(connection: PoolConnection<Postgres>) -> Self {
+        Self(Some(connection))
+    }
+
+    fn connection(&mut self) -> Result<&mut PoolConnection<Postgres>, Fault> {
+        self.0.as_mut().ok_or(Fault::Sql(sqlx::Error::WorkerCrashed))
+    }
+
+    /// To the pool, for the next one.
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(mut connection) = self.0.take() {
+            connection.close_on_drop();
+        }
+    }
+}
+
+/// A transaction; it is rolled back unless it is committed.
+pub(crate) struct Transaction {
+    held: Held,
+    patience: Duration,
+    is_prepared: bool,
+}
+
+impl Transaction {
+    /// The rows that a statement answers.
+    pub(crate) async fn rows(&mut self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
+        let statement = statement.persistent(self.is_prepared);
+        timely(self.patience, statement.fetch_all(&mut **self.held.connection()?)).await
+    }
+
+    /// Does something; answers how many rows it concerned.
+    pub(crate) async fn run(&mut self, statement: Statement<'_>) -> Result<u64, Fault> {
+        let statement = statement.persistent(self.is_prepared);
+        let done = timely(self.patience, statement.execute(&mut **self.held.connection()?)).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Does what takes no values.
+    pub(crate) async fn say(&mut self, sql: &'static str) -> Result<(), Fault> {
+        let connection = self.held.connection()?;
+        timely(self.patience, sqlx::raw_sql(sql).execute(&mut **connection)).await?;
+        Ok(())
+    }
+
+    /// Commits. Where that fails, nobody knows whether it was done.
+    pub(crate) async fn commit(mut self) -> Result<(), Fault> {
+        self.say("COMMIT").await?;
+        self.held.give_back();
+        Ok(())
+    }
+
+    /// Takes everything back and keeps the connection.
+    pub(crate) async fn give_up(mut self) -> Result<(), Fault> {
+        self.say("ROLLBACK").await?;
+        self.held.give_back();
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! Opening a store.
+
+use std::time::Duration;
+
+use handstamp_core::id::PartitionKey;
+use handstamp_core::store::{Durability, Meta};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::sync::watch;
+
+use crate::desk::Desk;
+use crate::error::PostgresError;
+use crate::fault::Fault;
+use crate::link::Link;
+use crate::rows::Columns;
+use crate::schema;
+use crate::seat::{LEASE, Seat};
+use crate::store::PostgresStore;
+use crate::tasks::Tasks;
+use crate::wake::Bell;
+
+const CONNECTIONS: u32 = 10;
+const KEEP_CHANGES: u32 = 100_000;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where the pool comes from.
+#[derive(Clone, Debug)]
+enum From {
+    Pool(PgPool),
+    Url(String),
+}
+
+/// How a store is to be opened; made by [`PostgresStore::builder`].
+#[derive(Clone)]
+pub struct Builder {
+    from: From,
+    connections: u32,
+    patience: Duration,
+    keep_changes: u32,
+    is_prepared: bool,
+}
+
+/// An address may hold a password.
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder")
+            .field("connections", &self.connections)
+            .field("patience", &self.patience)
+            .field("keep_changes", &self.keep_changes)
+            .field("is_prepared", &self.is_prepared)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Builder {
+    const fn new(from: From) -> Self {
+        let (connections, patience) = (CONNECTIONS, PATIENCE);
+        Self { from, connections, patience, keep_changes: KEEP_CHANGES, is_prepared: true }
+    }
+
+    pub(crate) fn of_url(url: &str) -> Self {
+        Self::new(From::Url(url.to_owned()))
+    }
+
+    pub(crate) const fn of_pool(pool: PgPool) -> Self {
+        Self::new(From::Pool(pool))
+    }
+
+    /// The most connections of the pool, at least 2. 10 by default. Of no effect where the
+    /// application brings its pool.
+    #[must_use]
+    pub fn connections(mut self, connections: u32) -> Self {
+        self.connections = connections.max(2);
+        self
+    }
+
+    /// How long to wait for a statement, for a lock, or for a connection. 5 seconds by default; the
+    /// unit is milliseconds, at least 1. What is not done by then is given up, and the answer is an
+    /// error.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience.max(Duration::from_millis(1));
+        self
+    }
+
+    /// How many commits of each node the change log keeps, at least. 100,000 by default. Whoever
+    /// follows it and falls further behind is told of a gap and starts afresh.
+    #[must_use]
+    pub fn keep_changes(mut self, commits: u32) -> Self {
+        self.keep_changes = commits.max(1);
+        self
+    }
+
+    /// Whether statements stay prepared in a connection. They do by default. `false` is for a pooler
+    /// that hands connections on between transactions and knows nothing of prepared statements
+    /// (PgBouncer before 1.21, or without `max_prepared_statements`): reads are transactions then
+    /// and take three round trips rather than one.
+    #[must_use]
+    pub const fn prepared(mut self, is_prepared: bool) -> Self {
+        self.is_prepared = is_prepared;
+        self
+    }
+
+    /// Opens the store; makes its schema where that is missing, and brings up an older one.
+    ///
+    /// # Errors
+    /// [`PostgresError`], whose variants say what to do.
+    pub async fn open(self) -> Result<PostgresStore, PostgresError> {
+        let pool = self.pool().await?;
+        let link = Link::new(pool, self.patience, self.is_prepared);
+        let durability = ask_durability(&link).await?;
+        schema::migrate(&link).await?;
+        if let Err(fault) = schema::make_partitions(&link).await {
+            tracing::warn!(%fault, "the months ahead have no partitions; their events lie elsewhere");
+        }
+        let partition_key = partition_key(&link).await?;
+        let seat = Seat::take(&link).await?;
+        let (bell, heard) = (Bell::default(), watch::Sender::new(0));
+        let desk = Desk::new(link.clone(), seat, i64::from(self.keep_changes), bell.clone());
+        let meta = Meta { partition_key, writer: seat.writer };
+        let store = PostgresStore::new(link.clone(), desk, meta, durability, heard);
+        store.start(Tasks::start(bell.work(link)));
+        Ok(store)
+    }
+
+    async fn pool(&self) -> Result<PgPool, PostgresError> {
+        let url = match &self.from {
+            From::Pool(pool) => return Ok(pool.clone()),
+            From::Url(url) => url,
+        };
+        let is_ours = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        if !is_ours {
+            return Err(PostgresError::Address("neither postgres:// nor postgresql://".into()));
+        }
+        let options: PgConnectOptions = url.parse().map_err(Fault::Sql)?;
+        // Poolers know of no other parameter at the start, and no number here has fractions.
+        let options = options.extra_float_digits(None).application_name("handstamp");
+        let capacity = if self.is_prepared { STATEMENTS } else { 0 };
+        let options = options.statement_cache_capacity(capacity);
+        // First one connection by itself: the pool would not say why it cannot make any.
+        let first = sqlx::ConnectOptions::connect(&options);
+        let first = tokio::time::timeout(self.patience, first).await.map_err(|_| Fault::Late)?;
+        let _ = sqlx::Connection::close(first.map_err(Fault::Sql)?).await;
+        Ok(PgPoolOptions::new()
+            .max_connections(self.connections)
+            .acquire_timeout(self.patience)
+            // A statement that meets a dead connection goes to another by itself.
+            .test_before_acquire(false)
+            .connect_lazy_with(options))
+    }
+}
+
+/// Statements that a connection remembers: all of ours, and lists by the filters in use.
+const STATEMENTS: usize = 200;
+
+/// What an acknowledged commit survives, as the server is set. A replica is refused.
+async fn ask_durability(link: &Link) -> Result<Durability, PostgresError> {
+    let sql =
+        "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on',
+        current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off'";
+    let rows = link.rows(|| sqlx::query(sql)).await?;
+    let mut columns = Columns::of(rows.first().ok_or(Fault::Stored("settings"))?);
+    if columns.next("is_read_only")? {
+        return Err(PostgresError::ReadOnly);
+    }
+    let is_synced = columns.next("is_synced")?;
+    Ok(if is_synced { Durability::Synced } else { Durability::Process })
+}
+
+async fn partition_key(link: &Link) -> Result<PartitionKey, Fault> {
+    let sql = "SELECT partition_key FROM handstamp.deployment";
+    let rows = link.rows(|| sqlx::query(sql)).await?;
+    let row = rows.first().ok_or(Fault::Stored("partition_key"))?;
+    Columns::of(row).bytes("partition_key").map(PartitionKey::from_bytes)
+}
+
+/// How often a process says that it lives.
+pub(crate) const SIGN_OF_LIFE: Duration = Duration::from_secs(LEASE / 4);

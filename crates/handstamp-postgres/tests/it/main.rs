@@ -1,0 +1,8 @@
+//! The store on PostgreSQL: the contract, and what several nodes, a lost answer and a server that
+//! stops bring about.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
+
+mod contract;
+mod fixture;
+mod server;

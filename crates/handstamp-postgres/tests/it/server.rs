@@ -1,0 +1,240 @@
+//! Servers of PostgreSQL that belong to these tests, and databases in them.
+//!
+//! A server is the child of a shell that reads from this process: however this process ends, the
+//! shell hears of it, stops the server and removes its folder.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use handstamp_postgres::{Builder, PostgresStore};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
+
+use crate::fixture::block_on;
+
+/// Who owns what is in the databases.
+pub(crate) const OWNER: &str = "handstamp";
+/// What Debian calls the user that may start a server.
+const DEBIAN: &str = "postgres";
+/// The database that others are copies of.
+const MADE: &str = "made";
+
+/// Reads until this process has ended, then stops the server and tidies up.
+const GUARD: &str = r#"trap "" INT HUP TERM
+folder=$1; shift
+"$@" > "$folder/log" 2>&1 & server=$!
+echo started
+cat > /dev/null
+kill -QUIT $server; wait $server
+rm -rf "$folder""#;
+
+/// A server of its own.
+pub(crate) struct Server {
+    folder: PathBuf,
+    programs: PathBuf,
+    /// Closed when this process ends, or stops it.
+    _line: ChildStdin,
+    guard: Child,
+}
+
+/// The one that most tests share. It keeps what it has in memory and syncs nothing: what it shows is
+/// order, and what reaches the disk is shown elsewhere.
+static SHARED: LazyLock<Server> = LazyLock::new(|| {
+    let server = Server::start(&["fsync=off", "full_page_writes=off", "synchronous_commit=off"]);
+    // Whoever asks first may have a runtime already.
+    std::thread::scope(|scope| scope.spawn(|| block_on(make(&server))).join().unwrap());
+    server
+});
+
+/// Makes the database that others are copies of; a copy needs it to be nobody's.
+async fn make(server: &Server) {
+    server.create(MADE, "template0").await;
+    let store = PostgresStore::open(&server.url(MADE)).await.unwrap();
+    store.close().await.unwrap();
+    drop(store);
+    let close = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'made'";
+    server.run("postgres", close).await;
+}
+
+impl Server {
+    /// Starts one with these settings.
+    pub(crate) fn start(settings: &[&str]) -> Self {
+        let programs = programs().expect(MISSING);
+        let folder = make_folder(settings.contains(&"fsync=off"));
+        let data = folder.join("data");
+        let mut make = as_owner(&programs.join("initdb"));
+        make.args(["--username", OWNER, "--auth", "trust", "--no-sync", "--encoding", "UTF8"]);
+        make.args(["--locale", "C.UTF-8"]).arg("--pgdata").arg(&data);
+        succeed(&mut make);
+        let mut server = as_owner(&programs.join("postgres"));
+        server.arg("-D").arg(&data).arg("-k").arg(&folder);
+        server.args(["-c", "listen_addresses=", "-c", "max_connections=300"]);
+        server.args(["-c", "shared_buffers=64MB"]);
+        for setting in settings {
+            server.args(["-c", setting]);
+        }
+        let mut guard = Command::new("sh");
+        guard.args(["-c", GUARD, "guard"]).arg(&folder).arg(server.get_program());
+        guard.args(server.get_args()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut guard = guard.spawn().unwrap();
+        let line = guard.stdin.take().unwrap();
+        let mut started = String::new();
+        BufReader::new(guard.stdout.take().unwrap()).read_line(&mut started).unwrap();
+        let server = Self { folder, programs, _line: line, guard };
+        server.until_ready();
+        server
+    }
+
+    fn until_ready(&self) {
+        for _ in 0..600 {
+            let mut ready = Command::new(self.programs.join("pg_isready"));
+            ready.arg("-q").arg("-h").arg(&self.folder).args(["-U", OWNER]);
+            if ready.status().unwrap().success() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        panic!("PostgreSQL does not start: {log}");
+    }
+
+    /// The address of a database in it.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://{OWNER}@localhost/{database}?host={}", self.folder.display())
+    }
+
+    /// Makes a database as a copy of another.
+    pub(crate) async fn create(&self, name: &str, template: &str) {
+        self.run("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+    }
+
+    /// Another program's hand in a database; answers how many rows it concerned.
+    pub(crate) async fn run(&self, database: &str, sql: &str) -> u64 {
+        let mut connection = self.connect(database).await;
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
+        let done = done.unwrap_or_else(|error| panic!("{error}: {sql}"));
+        connection.close().await.unwrap();
+        done.rows_affected()
+    }
+
+    /// A connection to a database.
+    pub(crate) async fn connect(&self, database: &str) -> PgConnection {
+        let options: PgConnectOptions = self.url(database).parse().unwrap();
+        options.connect().await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Statics are never dropped; for others the guard is told at once, and waited for.
+        let _ = self.guard.kill();
+    }
+}
+
+const MISSING: &str = "PostgreSQL is not installed: on Debian, apt-get install postgresql";
+
+/// The newest version among Debian's folders.
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
+    let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
+    let newest = versions.map(|entry| entry.path()).max_by_key(number)?;
+    Some(newest.join("bin")).filter(|programs| programs.join("postgres").is_file())
+}
+
+fn make_folder(is_fast: bool) -> PathBuf {
+    let ram = Path::new("/dev/shm");
+    let beside = if is_fast && ram.is_dir() { ram.into() } else { std::env::temp_dir() };
+    let folder = tempfile::Builder::new().prefix("handstamp-pg-").tempdir_in(beside).unwrap();
+    if is_root() {
+        chown(folder.path(), Some(id("-u")), Some(id("-g"))).unwrap();
+    }
+    folder.keep()
+}
+
+fn is_root() -> bool {
+    rustix::process::getuid().is_root()
+}
+
+/// PostgreSQL refuses root, so Debian's user runs it then.
+fn as_owner(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", DEBIAN, "--regid", DEBIAN, "--clear-groups", "--"]).arg(program);
+    command
+}
+
+fn id(which: &str) -> u32 {
+    let output = Command::new("id").args([which, DEBIAN]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().parse().expect(MISSING)
+}
+
+fn succeed(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A database of its own in the shared server, with the schema; it is removed with this.
+pub(crate) struct Database {
+    name: String,
+}
+
+impl Database {
+    /// A copy of the one that has the schema; its key is its own.
+    pub(crate) async fn new() -> Self {
+        let database = Self::copy_of(MADE).await;
+        let key = "UPDATE handstamp.deployment SET partition_key =
+            decode(md5(random()::TEXT) || md5(random()::TEXT), 'hex');
+            DELETE FROM handstamp.writers";
+        database.run(key).await;
+        database
+    }
+
+    async fn copy_of(template: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        SHARED.create(&name, template).await;
+        Self { name }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        SHARED.url(&self.name)
+    }
+
+    pub(crate) fn builder(&self) -> Builder {
+        PostgresStore::builder(&self.url()).connections(6)
+    }
+
+    pub(crate) async fn open(&self) -> PostgresStore {
+        self.builder().open().await.unwrap()
+    }
+
+    pub(crate) async fn run(&self, sql: &str) -> u64 {
+        SHARED.run(&self.name, sql).await
+    }
+
+    pub(crate) async fn connect(&self) -> PgConnection {
+        SHARED.connect(&self.name).await
+    }
+
+    /// As if every process that wrote here had been dead for long.
+    pub(crate) async fn bury(&self) {
+        self.run("UPDATE handstamp.writers SET seen_at = now() - INTERVAL '1 hour'").await;
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        // There may be no runtime here, or one that must not be blocked.
+        let drop =
+            std::thread::spawn(move || block_on(async { SHARED.run("postgres", &sql).await }));
+        let _ = drop.join();
+    }
+}
