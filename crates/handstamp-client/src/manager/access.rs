@@ -1,0 +1,303 @@
+//! What is asked of a session: its token, whether it is good, what is known of it.
+
+use std::sync::Arc;
+
+use handstamp_protocol::Time;
+use tokio::sync::{broadcast, watch};
+use url::Url;
+
+use super::{Inner, Phase, Save, SessionManager};
+use crate::clock;
+use crate::error::AuthError;
+use crate::refresh::Outcome;
+use crate::session::{AuthTokens, CookieChanges, LinkedSession, Session};
+use crate::state::{AuthEvent, AuthState};
+use crate::token::Token;
+
+impl Inner {
+    /// Whether the tokens of a session are to be renewed now. Each process of a crowd comes to
+    /// that at a moment of its own.
+    pub(super) fn is_due(&self, session: &Session) -> bool {
+        self.due_at(session).is_some_and(|due| self.now(session) >= due)
+    }
+
+    /// When they are to be renewed, by the clock of the server.
+    pub(super) fn due_at(&self, session: &Session) -> Option<Time> {
+        let due = session.tokens.refresh_due(&self.config.margins)?;
+        let margin = clock::between(due, session.tokens.expires_at?);
+        Some(clock::earlier(due, margin * self.jitter / 1000))
+    }
+
+    fn is_expired(&self, session: &Session) -> bool {
+        session.tokens.is_expired(self.now(session), &self.config.margins)
+    }
+
+    /// Why nobody is signed in.
+    fn nobody(&self) -> AuthError {
+        match &self.held().phase {
+            Phase::Expired(reason) => AuthError::Ended { reason: reason.clone() },
+            _ => AuthError::NotAuthenticated,
+        }
+    }
+
+    /// An access token that is good, without waiting, if there is one that needs no renewal.
+    fn good_token(&self) -> Option<Token> {
+        let held = self.held();
+        let session = held.session.as_ref()?;
+        (!self.is_due(session) && !self.is_expired(session)).then(|| session.token().clone())
+    }
+
+    pub(super) async fn token(self: &Arc<Self>) -> Result<Token, AuthError> {
+        if let Some(token) = self.good_token() {
+            return Ok(token);
+        }
+        self.restore().await?;
+        let session = self.session().ok_or_else(|| self.nobody())?;
+        if !self.is_expired(&session) {
+            let may_ask = self.pace().wait(self.clock.elapsed()).is_none();
+            if self.is_due(&session) && may_ask && session.tokens.refresh_token.is_some() {
+                self.join_refresh(session.generation);
+            }
+            return Ok(session.token().clone());
+        }
+        if session.tokens.refresh_token.is_none() {
+            return Err(AuthError::TokenExpired);
+        }
+        self.renewed_token(session.generation).await
+    }
+
+    /// The access token of a generation after this one.
+    pub(crate) async fn renewed_token(
+        self: &Arc<Self>,
+        generation: u64,
+    ) -> Result<Token, AuthError> {
+        match self.refresh_from(generation).await {
+            Outcome::Transient { retry_at } => Err(AuthError::Offline { retry_at }),
+            Outcome::Rejected { .. } => Err(self.nobody()),
+            _ => self.session().map(|it| it.token().clone()).ok_or_else(|| self.nobody()),
+        }
+    }
+}
+
+impl SessionManager {
+    /// Reads what is kept, if that was not done yet. Call it at the start to have its errors told
+    /// there; everything else does it too.
+    ///
+    /// # Errors
+    /// [`AuthError::Storage`]. After [`StorageError::Damaged`](crate::StorageError::Damaged) the
+    /// next call finds nobody signed in; after any other it tries again.
+    pub async fn restore(&self) -> Result<AuthState, AuthError> {
+        self.inner.restore().await?;
+        if !self.inner.held().outbox.is_empty() {
+            self.inner.deliver_later();
+        }
+        Ok(self.state())
+    }
+
+    /// The state now. Costs no look at what is kept.
+    pub fn state(&self) -> AuthState {
+        self.inner.state.borrow().clone()
+    }
+
+    /// The state, to be watched: only the latest is shown.
+    pub fn watch(&self) -> watch::Receiver<AuthState> {
+        self.inner.state.subscribe()
+    }
+
+    /// Everything that happens from now on, in order.
+    pub fn events(&self) -> broadcast::Receiver<AuthEvent> {
+        self.inner.events.subscribe()
+    }
+
+    /// An access token to send now. Renews it in the background when that is due, and waits for
+    /// that only when it is past its time.
+    ///
+    /// # Errors
+    /// [`AuthError::NotAuthenticated`], [`AuthError::TokenExpired`] and [`AuthError::Ended`]: sign
+    /// in. [`AuthError::Offline`]: later. [`AuthError::Storage`].
+    pub async fn token(&self) -> Result<Token, AuthError> {
+        self.inner.token().await
+    }
+
+    /// Renews the tokens now, or takes part in that if it is under way.
+    pub async fn refresh(&self) -> Outcome {
+        let generation = match self.inner.restore().await {
+            Ok(()) => self.inner.session().map_or(0, |session| session.generation),
+            Err(_) => 0,
+        };
+        self.inner.refresh_from(generation).await
+    }
+
+    /// The session, if somebody is signed in.
+    ///
+    /// # Errors
+    /// [`AuthError::Storage`].
+    pub async fn session(&self) -> Result<Option<Arc<Session>>, AuthError> {
+        self.inner.restore().await?;
+        Ok(self.inner.session())
+    }
+
+    /// The session, if somebody is signed in and what is kept could be read.
+    pub async fn get_session(&self) -> Option<Arc<Session>> {
+        self.session().await.ok().flatten()
+    }
+
+    /// Whether the session is a guest's.
+    ///
+    /// # Errors
+    /// [`AuthError::Storage`].
+    pub async fn is_guest(&self) -> Result<bool, AuthError> {
+        Ok(self.session().await?.is_some_and(|session| session.is_guest))
+    }
+
+    /// Whether a request could be made: the access token is good or can be renewed. Asks nobody.
+    pub async fn is_session_valid(&self) -> bool {
+        let margins = &self.inner.config.margins;
+        let session = self.get_session().await;
+        session.is_some_and(|session| session.is_valid(self.inner.now(&session), margins))
+    }
+
+    /// Whether the access token is to be renewed.
+    pub async fn needs_refresh(&self) -> bool {
+        self.get_session().await.is_some_and(|session| self.inner.is_due(&session))
+    }
+
+    /// The access token as it is, without renewing it; none when it is past its time.
+    pub async fn get_access_token(&self) -> Option<Token> {
+        let session = self.get_session().await?;
+        (!self.inner.is_expired(&session)).then(|| session.token().clone())
+    }
+
+    /// The refresh token.
+    pub async fn get_refresh_token(&self) -> Option<Token> {
+        self.get_session().await?.tokens.refresh_token.clone()
+    }
+
+    /// The value of a `Cookie` header for a request to `url`: cookies that this origin set.
+    pub async fn get_cookie_header(&self, url: &Url) -> Option<String> {
+        self.get_session().await?.cookies.header(url)
+    }
+
+    /// One line for people; `No active session` if there is none.
+    pub async fn get_session_summary(&self) -> String {
+        match self.get_session().await {
+            Some(session) => session.summary(self.inner.clock.now(), &self.inner.config.margins),
+            None => "No active session".to_owned(),
+        }
+    }
+
+    /// Whole minutes since the sign-in.
+    pub async fn session_age_minutes(&self) -> Option<u64> {
+        let session = self.get_session().await?;
+        Some(session.metadata.session_age_minutes(self.inner.clock.now()))
+    }
+
+    /// Whole minutes since the last use.
+    pub async fn minutes_since_last_api_call(&self) -> Option<u64> {
+        let session = self.get_session().await?;
+        session.metadata.minutes_since_last_api_call(self.inner.clock.now())
+    }
+
+    /// Notes that the session is used, with which server. That is activity: it is told to the
+    /// server at the next refresh. Written down once a minute at most.
+    ///
+    /// # Errors
+    /// [`AuthError::NotAuthenticated`] and [`AuthError::Storage`].
+    pub async fn mark_api_call(&self, server: Option<&str>) -> Result<(), AuthError> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let session = self.session().await?.ok_or_else(|| inner.nobody())?;
+        let last = session.metadata.last_api_call_at;
+        let is_old = last.is_none_or(|at| clock::between(at, now) >= inner.config.note_use_every);
+        let save = if is_old { Save::Configured } else { Save::Never };
+        self.update_with(save, |session| {
+            session.metadata.last_api_call_at = Some(now);
+            if server.is_some() {
+                session.metadata.current_api_server = server.map(str::to_owned);
+            }
+        })
+        .await
+    }
+
+    /// Changes the session by hand: several things at once, kept once. `act` may run again, on what
+    /// another process has written in between.
+    ///
+    /// # Errors
+    /// [`AuthError::NotAuthenticated`] and [`AuthError::Storage`].
+    pub async fn update(&self, act: impl FnMut(&mut Session)) -> Result<(), AuthError> {
+        self.update_with(Save::Configured, act).await
+    }
+
+    async fn update_with(
+        &self,
+        save: Save,
+        mut act: impl FnMut(&mut Session),
+    ) -> Result<(), AuthError> {
+        self.inner.restore().await?;
+        let lineage = self.inner.session().map(|session| session.lineage.clone());
+        let lineage = lineage.ok_or_else(|| self.inner.nobody())?;
+        let changed = self.inner.change(save, |draft| match &mut draft.session {
+            Some(session) if session.lineage == lineage => {
+                act(session);
+                Ok(())
+            }
+            Some(_) => Err(AuthError::Replaced),
+            None => Err(AuthError::NotAuthenticated),
+        });
+        changed.await?
+    }
+
+    /// Takes tokens that the application renewed itself.
+    ///
+    /// # Errors
+    /// [`AuthError::NotAuthenticated`] and [`AuthError::Storage`].
+    pub async fn update_tokens(&self, tokens: AuthTokens) -> Result<(), AuthError> {
+        let now = self.inner.clock.now();
+        self.update(|session| session.rotate(tokens.clone(), now)).await
+    }
+
+    /// Takes over what an answer says about cookies.
+    ///
+    /// # Errors
+    /// [`AuthError::NotAuthenticated`] and [`AuthError::Storage`].
+    pub async fn update_cookies(&self, changes: CookieChanges) -> Result<(), AuthError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.update(|session| session.cookies.apply(&changes)).await
+    }
+
+    /// Keeps a session of another provider beside this one, under that provider's name.
+    ///
+    /// # Errors
+    /// [`AuthError::NotAuthenticated`] and [`AuthError::Storage`].
+    pub async fn link(&self, provider: &str, linked: LinkedSession) -> Result<(), AuthError> {
+        self.update(|session| {
+            session.linked.insert(provider.to_owned(), linked.clone());
+        })
+        .await
+    }
+
+    /// Keeps what is in memory.
+    ///
+    /// # Errors
+    /// [`AuthError::Storage`].
+    pub async fn save_session(&self) -> Result<(), AuthError> {
+        self.inner.change(Save::Always, |_| ()).await
+    }
+
+    /// Reads what is kept, and takes it in the place of what is in memory.
+    ///
+    /// # Errors
+    /// [`AuthError::Storage`]; what is in memory stays.
+    pub async fn load_session(&self) -> Result<Option<Arc<Session>>, AuthError> {
+        self.inner.restore().await?;
+        self.inner.take_what_is_kept().await?;
+        Ok(self.inner.session())
+    }
+
+    /// Whether everything in memory is kept.
+    pub fn is_saved(&self) -> bool {
+        self.inner.is_kept()
+    }
+}

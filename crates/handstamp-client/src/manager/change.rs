@@ -1,0 +1,230 @@
+//! Reading what is kept, and changing it: the one place where memory and storage meet.
+
+use std::sync::Arc;
+
+use handstamp_protocol::sessions::Reason;
+
+use super::{Held, Inner, Phase};
+use crate::error::AuthError;
+use crate::session::Session;
+use crate::state::AuthEvent;
+use crate::storage::{Loaded, Replaced, Revocation, Storage, StorageError, Stored};
+
+/// How often a change is tried that others get in the way of.
+const TRIES: usize = 32;
+
+/// Whether a change is kept at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Save {
+    /// Whatever the configuration says.
+    Always,
+    /// As the configuration says.
+    Configured,
+    /// Along with the next change: it could be lost, and would not be missed.
+    Never,
+}
+
+/// What a change works on.
+pub(crate) struct Draft {
+    pub(crate) session: Option<Session>,
+    pub(crate) outbox: Vec<Revocation>,
+    /// The session ended by the server's word, for this reason.
+    pub(crate) ended: Option<Option<Reason>>,
+}
+
+impl Inner {
+    /// Calls the storage, on a thread that may block if it needs one.
+    pub(crate) async fn on_storage<R: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Storage) -> Result<R, StorageError> + Send + 'static,
+    ) -> Result<R, StorageError> {
+        if !self.storage.is_blocking() {
+            return call(&*self.storage);
+        }
+        let storage = Arc::clone(&self.storage);
+        let called = tokio::task::spawn_blocking(move || call(&*storage)).await;
+        called.unwrap_or_else(|gone| Err(StorageError::Io(std::io::Error::other(gone))))
+    }
+
+    /// Reads what is kept, unless that was done.
+    pub(crate) async fn restore(&self) -> Result<(), AuthError> {
+        if self.is_settled() {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().await;
+        self.restore_in_turn().await
+    }
+
+    fn is_settled(&self) -> bool {
+        !matches!(self.held().phase, Phase::Restoring | Phase::Locked)
+    }
+
+    async fn restore_in_turn(&self) -> Result<(), AuthError> {
+        if self.is_settled() {
+            return Ok(());
+        }
+        let loaded = match self.on_storage(|storage| storage.load()).await {
+            Ok(loaded) => loaded,
+            Err(error) => return Err(self.not_restored(error)),
+        };
+        self.held_mut().phase = Phase::Settled;
+        self.hold_loaded(loaded);
+        self.tell(AuthEvent::Restored);
+        Ok(())
+    }
+
+    fn not_restored(&self, error: StorageError) -> AuthError {
+        if let StorageError::Damaged { set_aside } = &error {
+            // There is nothing in its place now, and whoever asks is told so by this error.
+            self.held_mut().phase = Phase::Settled;
+            self.tell(AuthEvent::SetAside { path: set_aside.clone() });
+        } else {
+            self.held_mut().phase = Phase::Locked;
+        }
+        self.publish();
+        error.into()
+    }
+
+    /// Looks at what is kept now, and takes it over if another process has written.
+    pub(crate) async fn adopt_what_is_kept(&self) -> Result<(), StorageError> {
+        let _turn = self.turn.lock().await;
+        let loaded = self.on_storage(|storage| storage.load()).await?;
+        if loaded.version != self.held().version {
+            self.adopt(loaded);
+        }
+        Ok(())
+    }
+
+    /// Takes what is kept in the place of what is in memory, whatever is newer.
+    pub(super) async fn take_what_is_kept(&self) -> Result<(), StorageError> {
+        let _turn = self.turn.lock().await;
+        let loaded = self.on_storage(|storage| storage.load()).await?;
+        self.hold_loaded(loaded);
+        Ok(())
+    }
+
+    /// Another process has written: what is kept counts, unless what is in memory is newer and
+    /// was only not kept yet.
+    fn adopt(&self, loaded: Loaded) {
+        let is_ours_newer = {
+            let held = self.held();
+            match (&held.session, &loaded.stored.session) {
+                (Some(ours), Some(theirs)) => {
+                    held.is_dirty
+                        && ours.lineage == theirs.lineage
+                        && ours.generation >= theirs.generation
+                }
+                _ => false,
+            }
+        };
+        if is_ours_newer {
+            self.held_mut().version = loaded.version;
+            return;
+        }
+        let (was, is) = (self.session(), loaded.stored.session.as_ref());
+        let event = match (&was, is) {
+            (Some(was), Some(is)) if was.lineage == is.lineage => {
+                was.is_older_than(is).then_some(AuthEvent::Adopted)
+            }
+            (_, Some(_)) => Some(AuthEvent::Adopted),
+            (Some(_), None) => Some(AuthEvent::SignedOut),
+            (None, None) => None,
+        };
+        self.hold_loaded(loaded);
+        if let Some(event) = event {
+            self.tell(event);
+        }
+    }
+
+    fn hold_loaded(&self, loaded: Loaded) {
+        if let Some(path) = loaded.set_aside {
+            self.tell(AuthEvent::SetAside { path });
+        }
+        let Stored { mut session, outbox } = loaded.stored;
+        let mut held = self.held_mut();
+        if let (Some(was), Some(is)) = (&held.session, &mut session)
+            && was.lineage == is.lineage
+        {
+            // Uses are written down now and then only.
+            is.metadata.last_api_call_at =
+                is.metadata.last_api_call_at.max(was.metadata.last_api_call_at);
+        }
+        if session.is_some() {
+            held.phase = Phase::Settled;
+        }
+        held.session = session.map(Arc::new);
+        held.outbox = outbox;
+        held.version = loaded.version;
+        held.is_dirty = false;
+        drop(held);
+        self.publish();
+    }
+
+    /// Changes what is in memory, and what is kept with it. `act` may run several times: again on
+    /// what another process has written in between.
+    ///
+    /// Where it cannot be kept the change stands in memory, and the error says so.
+    pub(crate) async fn change<R>(
+        &self,
+        save: Save,
+        mut act: impl FnMut(&mut Draft) -> R,
+    ) -> Result<R, AuthError> {
+        let _turn = self.turn.lock().await;
+        self.restore_in_turn().await?;
+        let is_kept = save == Save::Always || save == Save::Configured && self.config.auto_save;
+        for _ in 0..TRIES {
+            let before = self.held().clone();
+            let mut draft = draft_of(&before);
+            let answer = act(&mut draft);
+            if !is_kept {
+                let is_dirty = before.is_dirty || save != Save::Never;
+                self.hold(before, draft, is_dirty);
+                return Ok(answer);
+            }
+            match self.keep(&before, &draft).await {
+                Ok(Replaced::Stored(version)) => {
+                    self.hold(Held { version, ..before }, draft, false);
+                    return Ok(answer);
+                }
+                Ok(Replaced::Conflict(loaded)) => self.adopt(*loaded),
+                Err(error) => {
+                    self.hold(before, draft, true);
+                    self.tell(AuthEvent::NotKept);
+                    return Err(error.into());
+                }
+            }
+        }
+        Err(StorageError::Busy.into())
+    }
+
+    async fn keep(&self, before: &Held, draft: &Draft) -> Result<Replaced, StorageError> {
+        let expected = before.version.clone();
+        let stored = Stored { session: draft.session.clone(), outbox: draft.outbox.clone() };
+        self.on_storage(move |storage| storage.replace(expected.as_ref(), &stored)).await
+    }
+
+    fn hold(&self, before: Held, draft: Draft, is_dirty: bool) {
+        let phase = match draft.ended {
+            Some(reason) => Phase::Expired(reason),
+            None if draft.session.is_some() || before.session.is_some() => Phase::Settled,
+            None => before.phase,
+        };
+        let mut held = self.held_mut();
+        // Whether the server can be reached was perhaps found out in between.
+        let is_offline = held.is_offline && draft.session.is_some();
+        *held = Held {
+            session: draft.session.map(Arc::new),
+            outbox: draft.outbox,
+            version: before.version,
+            is_dirty,
+            is_offline,
+            phase,
+        };
+        drop(held);
+        self.publish();
+    }
+}
+
+fn draft_of(held: &Held) -> Draft {
+    Draft { session: held.session.as_deref().cloned(), outbox: held.outbox.clone(), ended: None }
+}

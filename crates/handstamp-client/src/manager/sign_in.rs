@@ -1,0 +1,155 @@
+//! Signing in: what a sign-in brought becomes the session.
+
+use std::sync::Arc;
+
+use super::{Inner, Save, SessionManager};
+use crate::backend::Granted;
+use crate::error::AuthError;
+use crate::session::{AuthTokens, CookieChanges, Session, UserInfo};
+use crate::state::AuthEvent;
+
+impl Inner {
+    /// Makes a session the one that counts. One that was there ends, and the server will hear of
+    /// that.
+    async fn begin(self: &Arc<Self>, mut session: Session) -> Result<(), AuthError> {
+        session.begin(self.clock.now())?;
+        let begun = self.change(Save::Configured, |draft| {
+            let before = draft.session.replace(session.clone());
+            let is_upgrade = before.as_ref().is_some_and(|it| it.is_guest) && !session.is_guest;
+            draft.retire(before, self.clock.now());
+            if is_upgrade { AuthEvent::Upgraded } else { AuthEvent::SignedIn }
+        });
+        let begun = begun.await;
+        self.pace().succeeded();
+        self.set_offline(false);
+        self.deliver_later();
+        self.tell(begun?);
+        Ok(())
+    }
+
+    /// The same in a task that goes on when its caller is gone.
+    async fn begin_for_sure(self: &Arc<Self>, session: Session) -> Result<(), AuthError> {
+        let inner = Arc::clone(self);
+        self.for_sure(async move { inner.begin(session).await }).await
+    }
+
+    /// Carries something out to its end, also when its caller is gone.
+    pub(super) async fn for_sure<R: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<R, AuthError>> + Send + 'static,
+    ) -> Result<R, AuthError> {
+        let done = tokio::spawn(work).await;
+        done.unwrap_or_else(|gone| Err(AuthError::Storage(std::io::Error::other(gone).into())))
+    }
+}
+
+impl SessionManager {
+    /// Makes a session of tokens, of whose they are, and of what the answer said about cookies.
+    ///
+    /// # Errors
+    /// [`AuthError::Storage`]: where what was kept before could not be read nothing has changed;
+    /// where the session could not be kept it is in memory.
+    pub async fn create_session(
+        &self,
+        tokens: AuthTokens,
+        user: Option<UserInfo>,
+        cookies: Option<CookieChanges>,
+    ) -> Result<(), AuthError> {
+        self.begin_with(Session::new(tokens, user.unwrap_or_default()), cookies).await
+    }
+
+    /// The same, with the `User-Agent` that its requests are to have.
+    ///
+    /// # Errors
+    /// As [`create_session`](Self::create_session).
+    pub async fn create_session_with_user_agent(
+        &self,
+        tokens: AuthTokens,
+        user: Option<UserInfo>,
+        cookies: Option<CookieChanges>,
+        user_agent: impl Into<String>,
+    ) -> Result<(), AuthError> {
+        let mut session = Session::new(tokens, user.unwrap_or_default());
+        session.metadata.user_agent = Some(user_agent.into());
+        self.begin_with(session, cookies).await
+    }
+
+    /// Makes a session of what a server answered to a sign-in: a
+    /// [`TokenAnswer`](handstamp_protocol::sessions::TokenAnswer) of the session service, or what
+    /// the application makes of another server's answer. Call it at once: lifetimes count from
+    /// now.
+    ///
+    /// # Errors
+    /// As [`create_session`](Self::create_session).
+    pub async fn create_session_from_login_result(
+        &self,
+        login: impl Into<Granted>,
+        cookies: Option<CookieChanges>,
+    ) -> Result<(), AuthError> {
+        let session = Session::from((&login.into(), self.inner.clock.now()));
+        self.begin_with(session, cookies).await
+    }
+
+    /// Makes this the session, as a user's.
+    ///
+    /// # Errors
+    /// As [`create_session`](Self::create_session).
+    pub async fn authenticate_as_user(&self, mut session: Session) -> Result<(), AuthError> {
+        session.is_guest = false;
+        self.inner.begin_for_sure(session).await
+    }
+
+    /// Begins a guest session with the server. Does nothing if one is there.
+    ///
+    /// # Errors
+    /// [`AuthError::Backend`] and [`AuthError::Storage`].
+    pub async fn login_as_guest(&self) -> Result<(), AuthError> {
+        if self.is_guest().await? {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.inner);
+        self.inner
+            .for_sure(async move {
+                let asked_at = inner.clock.now();
+                let granted = inner.backend.begin_guest().await?;
+                let mut session = Session::from((&granted, asked_at));
+                session.is_guest = true;
+                inner.begin(session).await
+            })
+            .await
+    }
+
+    /// Makes a user of the guest: hands the guest's refresh token to `sign_in`, which passes it on
+    /// as `upgrade_from`, and makes a session of its answer. When that fails the guest stays. Also
+    /// without a guest, then without a token.
+    ///
+    /// # Errors
+    /// What `sign_in` fails with, and as [`create_session`](Self::create_session).
+    pub async fn upgrade_guest<F, R, E>(
+        &self,
+        sign_in: impl FnOnce(Option<crate::Token>) -> F,
+    ) -> Result<(), E>
+    where
+        F: Future<Output = Result<R, E>>,
+        R: Into<Granted>,
+        E: From<AuthError>,
+    {
+        let session = self.session().await?.filter(|session| session.is_guest);
+        let asked_at = self.inner.clock.now();
+        let token = session.and_then(|session| session.tokens.refresh_token.clone());
+        let mut session = Session::from((&sign_in(token).await?.into(), asked_at));
+        session.is_guest = false;
+        Ok(self.inner.begin_for_sure(session).await?)
+    }
+
+    async fn begin_with(
+        &self,
+        mut session: Session,
+        cookies: Option<CookieChanges>,
+    ) -> Result<(), AuthError> {
+        if let Some(cookies) = &cookies {
+            session.cookies.apply(cookies);
+        }
+        self.inner.begin_for_sure(session).await
+    }
+}

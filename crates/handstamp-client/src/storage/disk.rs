@@ -1,0 +1,186 @@
+//! Files that are whole or not there.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::{Lock, StorageError};
+use crate::random;
+
+/// No file of ours is larger, in bytes.
+const LARGEST: u64 = 16 * 1024 * 1024;
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// `path` with an addition to its name.
+pub(super) fn beside(path: &Path, addition: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(addition);
+    path.with_file_name(name)
+}
+
+/// What a file of ours holds; none if there is none.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
+    let about = match fs::symlink_metadata(path) {
+        Ok(about) => about,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    if !about.is_file() || about.len() > LARGEST {
+        return Err(StorageError::NotAFile);
+    }
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    own(&file)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// Refuses what belongs to somebody else, and takes from others the right to read it.
+#[cfg(unix)]
+fn own(file: &File) -> Result<(), StorageError> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    let about = file.metadata()?;
+    if about.uid() != rustix::process::geteuid().as_raw() {
+        return Err(StorageError::ForeignOwner);
+    }
+    if about.mode() & 0o077 != 0 {
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn own(_: &File) -> Result<(), StorageError> {
+    Ok(())
+}
+
+/// Writes a file in the place of another, durably. `keep` is where the one before goes; without
+/// it, nothing of it remains.
+pub(super) fn replace(path: &Path, bytes: &[u8], keep: Option<&Path>) -> io::Result<()> {
+    make_folder(path)?;
+    let name = random::text().map_err(io::Error::other)?;
+    let fresh = beside(path, &format!(".new-{}", &name[..8]));
+    let written = write(&fresh, bytes).and_then(|()| {
+        if let Some(keep) = keep {
+            // A second name, so that there is no moment without a file.
+            remove(keep)?;
+            or_missing(fs::hard_link(path, keep))?;
+        }
+        fs::rename(&fresh, path)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&fresh);
+    }
+    written?;
+    sync_folder(path)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = private(OpenOptions::new().write(true).create_new(true)).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Removes a file if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    or_missing(fs::remove_file(path))
+}
+
+fn or_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+/// Removes what a program left that was killed while it wrote. Under the lock of writers.
+pub(super) fn sweep(path: &Path) {
+    let Some(folder) = path.parent().and_then(|folder| fs::read_dir(folder).ok()) else { return };
+    let fresh = beside(path, ".new-");
+    let prefix = fresh.file_name().unwrap_or_default().as_encoded_bytes().to_owned();
+    for entry in folder.flatten() {
+        if entry.file_name().as_encoded_bytes().starts_with(&prefix) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Gives a damaged file another name, and says which.
+pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StorageError> {
+    let name = random::text()?;
+    let aside = beside(path, &format!(".damaged-{}", &name[..8]));
+    fs::rename(path, &aside)?;
+    sync_folder(path)?;
+    Ok(aside)
+}
+
+/// Makes the rename last.
+#[cfg(unix)]
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+#[cfg(not(unix))]
+pub(super) fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The folder, for its owner only if it has to be made.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder(path))
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// Tries to lock a file of this name, which is made if need be and stays: whoever removed it would
+/// let two in.
+pub(super) fn try_lock(path: &Path) -> Result<Lock, StorageError> {
+    if make_folder(path).is_err() {
+        return Ok(Lock::Unsupported);
+    }
+    let Ok(file) = private(OpenOptions::new().create(true).truncate(false).write(true)).open(path)
+    else {
+        return Ok(Lock::Unsupported);
+    };
+    Ok(match file.try_lock() {
+        Ok(()) => Lock::Held(Box::new(file)),
+        Err(TryLockError::WouldBlock) => Lock::Busy,
+        // Such a file system: some network drives.
+        Err(TryLockError::Error(_)) => Lock::Unsupported,
+    })
+}
+
+/// Waits for the lock of writers, but not for ever: its holder may be a program that was stopped.
+pub(super) fn lock(path: &Path, patience: Duration) -> Result<Lock, StorageError> {
+    let since = Instant::now();
+    loop {
+        match try_lock(path)? {
+            Lock::Busy if since.elapsed() >= patience => return Err(StorageError::Busy),
+            Lock::Busy => std::thread::sleep(LOOK),
+            lock => return Ok(lock),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! A session in a file.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::seal::{self, Account, Derived, Sealer, Unopened};
+use super::{Loaded, Lock, Protection, Replaced, Storage, StorageError, Stored, Version, disk};
+
+/// One account's session in a sealed file, shared by every process that opens it.
+///
+/// Beside the file (`NAME`) there may be: `NAME.previous`, the write before, from which a damaged
+/// file is replaced; `NAME.lock` and `NAME.refresh-lock`, which are empty; `NAME.damaged-…`, a
+/// file that was set aside. All are for their owner only.
+///
+/// # Security
+/// The body is sealed by XChaCha20-Poly1305 under a key that does not lie beside it, and the
+/// header (format, account, cost of the passphrase) is authenticated with it. An older file of the
+/// same account that is put back cannot be told from the newest: the server finds that out, by the
+/// generation. Cookies and what JSON makes of tokens pass through memory that is not overwritten.
+pub struct SealedFile {
+    path: PathBuf,
+    account: Account,
+    protection: Protection,
+    derived: Mutex<Option<Derived>>,
+    patience: Duration,
+}
+
+/// How long a writer waits for another one, whose work takes some milliseconds.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the body of a file holds.
+#[derive(Serialize)]
+struct BodyRef<'a> {
+    version: &'a Version,
+    #[serde(flatten)]
+    stored: &'a Stored,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    version: Version,
+    #[serde(flatten)]
+    stored: Stored,
+}
+
+impl SealedFile {
+    /// The session of the account `default` in this file. Nothing is read yet.
+    pub fn new(path: impl Into<PathBuf>, protection: Protection) -> Self {
+        let account = seal::account("default");
+        let derived = Mutex::new(None);
+        Self { path: path.into(), account, protection, derived, patience: PATIENCE }
+    }
+
+    /// How long to wait for another process that writes: 2 s by default, then
+    /// [`StorageError::Busy`]. It needs some milliseconds, unless it was stopped.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The same for another account. A file of one account does not open as another's.
+    #[must_use]
+    pub fn for_account(mut self, name: &str) -> Self {
+        self.account = seal::account(name);
+        self
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether what is written now would be sealed. Asks the keyring, and makes the key there if
+    /// there is none: call it before a sign-in, so that its answer does not get lost for want of a
+    /// place to keep it.
+    ///
+    /// # Errors
+    /// [`StorageError::Locked`], [`StorageError::NoKey`], [`StorageError::Keyring`].
+    pub fn probe(&self) -> Result<bool, StorageError> {
+        let means = self.protection.means()?;
+        Ok(!matches!(means, super::key::Means::Plain))
+    }
+
+    fn seal<R>(&self, act: impl FnOnce(&mut Sealer<'_>) -> R) -> R {
+        let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut Sealer {
+            account: self.account,
+            protection: &self.protection,
+            derived: &mut derived,
+        })
+    }
+
+    fn read(&self, path: &Path) -> Result<Option<Loaded>, Unopened> {
+        let Some(bytes) = disk::read(path)? else { return Ok(None) };
+        let body = self.seal(|sealer| sealer.open(&bytes))?;
+        let body: Body = serde_json::from_slice(&body).map_err(|_| Unopened::Damaged)?;
+        Ok(Some(Loaded { version: Some(body.version), stored: body.stored, set_aside: None }))
+    }
+
+    fn lock(&self) -> Result<Lock, StorageError> {
+        disk::lock(&self.beside(".lock"), self.patience)
+    }
+
+    fn beside(&self, addition: &str) -> PathBuf {
+        disk::beside(&self.path, addition)
+    }
+
+    /// Puts a damaged file aside and the one before it in its place, if that is whole. Under the
+    /// lock of writers.
+    fn mend(&self) -> Result<Loaded, StorageError> {
+        match self.read(&self.path) {
+            Ok(found) => return Ok(found.unwrap_or_default()),
+            Err(Unopened::Refused(error)) => return Err(error),
+            Err(Unopened::Damaged) => {}
+        }
+        let set_aside = disk::set_aside(&self.path)?;
+        let previous = self.beside(".previous");
+        match self.read(&previous) {
+            Ok(Some(loaded)) => {
+                std::fs::rename(&previous, &self.path)?;
+                disk::sync_folder(&self.path)?;
+                Ok(Loaded { set_aside: Some(set_aside), ..loaded })
+            }
+            _ => Err(StorageError::Damaged { set_aside }),
+        }
+    }
+
+    /// What is there. Under the lock of writers.
+    fn found(&self) -> Result<Loaded, StorageError> {
+        match self.read(&self.path) {
+            Ok(found) => Ok(found.unwrap_or_default()),
+            Err(Unopened::Refused(error)) => Err(error),
+            Err(Unopened::Damaged) => self.mend(),
+        }
+    }
+
+    fn write(&self, found: &Loaded, stored: &Stored) -> Result<Option<Version>, StorageError> {
+        let previous = self.beside(".previous");
+        disk::sweep(&self.path);
+        if stored.is_empty() {
+            self.remove()?;
+            return Ok(None);
+        }
+        let version = Version::fresh()?;
+        let body = serde_json::to_vec(&BodyRef { version: &version, stored });
+        let body = Zeroizing::new(body.map_err(std::io::Error::other)?);
+        let file = self.seal(|sealer| sealer.seal(&body))?;
+        let is_same = is_same_sign_in(&found.stored, stored);
+        if !is_same {
+            // Nobody is to find another sign-in, or one that was signed out, in place of this.
+            disk::remove(&previous)?;
+        }
+        disk::replace(&self.path, &file, is_same.then_some(previous.as_path()))?;
+        Ok(Some(version))
+    }
+
+    fn remove(&self) -> Result<(), StorageError> {
+        disk::remove(&self.beside(".previous"))?;
+        disk::remove(&self.path)?;
+        Ok(disk::sync_folder(&self.path)?)
+    }
+}
+
+fn is_same_sign_in(one: &Stored, other: &Stored) -> bool {
+    match (&one.session, &other.session) {
+        (Some(one), Some(other)) => one.lineage == other.lineage,
+        _ => false,
+    }
+}
+
+impl Storage for SealedFile {
+    fn load(&self) -> Result<Loaded, StorageError> {
+        match self.read(&self.path) {
+            Ok(found) => Ok(found.unwrap_or_default()),
+            Err(Unopened::Refused(error)) => Err(error),
+            Err(Unopened::Damaged) => {
+                // It may have been replaced just now; only under the lock can that be told.
+                let _lock = self.lock()?;
+                self.mend()
+            }
+        }
+    }
+
+    fn replace(
+        &self,
+        expected: Option<&Version>,
+        stored: &Stored,
+    ) -> Result<Replaced, StorageError> {
+        let _lock = self.lock()?;
+        let found = self.found()?;
+        if found.version.as_ref() != expected {
+            return Ok(Replaced::Conflict(Box::new(found)));
+        }
+        self.write(&found, stored).map(Replaced::Stored)
+    }
+
+    fn clear(&self) -> Result<(), StorageError> {
+        let _lock = self.lock()?;
+        self.remove()
+    }
+
+    fn try_lock(&self) -> Result<Lock, StorageError> {
+        disk::try_lock(&self.beside(".refresh-lock"))
+    }
+}
+
+impl fmt::Debug for SealedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealedFile")
+            .field("path", &self.path)
+            .field("protection", &self.protection)
+            .finish_non_exhaustive()
+    }
+}
