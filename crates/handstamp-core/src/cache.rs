@@ -2,7 +2,12 @@
 //!
 //! An entry is an immutable snapshot. Two rules keep it true: what a commit leaves behind is put
 //! here before the commit is acknowledged, and a **fill** (a load on a miss) that raced such a
-//! commit is thrown away and loaded again.
+//! commit is thrown away and loaded again. Where other processes write to the same store, what is
+//! heard of their commits counts like a commit, and a commit of this process is a fill as well: it
+//! may have been overtaken by theirs. Whether the cache may be trusted at all is then a matter of the
+//! lease (`coherence`).
+
+mod fills;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -13,6 +18,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache as Quick;
 use zeroize::Zeroizing;
 
+use self::fills::Fills;
 use crate::head::{Deployment, Head};
 use crate::id::{IdBuildHasher, SessionId, Subject};
 use crate::key::KeyRing;
@@ -27,8 +33,10 @@ use crate::token::{Token, TokenText};
 pub(crate) struct HeadCell {
     head: RwLock<Arc<Head>>,
     /// The epoch whose sessions may be live, for the hot path; [`NO_EPOCH`] while the subject is
-    /// disabled.
+    /// disabled, or while another process is known to have made a later head.
     allowed: AtomicU64,
+    /// The latest version that was heard of.
+    heard: AtomicU64,
 }
 
 /// The epoch of nobody: no head counts so far.
@@ -55,7 +63,8 @@ impl HeadCell {
 
     fn new(head: &Head) -> Self {
         let allowed = allowed_by(head).into();
-        Self { head: RwLock::new(Arc::new(head.clone())), allowed }
+        let heard = head.version.into();
+        Self { head: RwLock::new(Arc::new(head.clone())), allowed, heard }
     }
 
     /// Takes `head` over unless a later one is known.
@@ -63,8 +72,22 @@ impl HeadCell {
         let mut held = self.head.write().unwrap_or_else(PoisonError::into_inner);
         if head.version >= held.version {
             *held = Arc::new(head.clone());
-            self.allowed.store(allowed_by(head), Ordering::Release);
+            let is_latest = head.version >= self.heard.load(Ordering::Relaxed);
+            let allowed = if is_latest { allowed_by(head) } else { NO_EPOCH };
+            self.allowed.store(allowed, Ordering::Release);
         }
+    }
+
+    /// Hears that there is a head of this `version`: until it is learnt, nothing is allowed. Answers
+    /// whether that is news.
+    fn hear(&self, version: u64) -> bool {
+        let held = self.head.write().unwrap_or_else(PoisonError::into_inner);
+        self.heard.fetch_max(version, Ordering::Relaxed);
+        let is_news = version > held.version;
+        if is_news {
+            self.allowed.store(NO_EPOCH, Ordering::Release);
+        }
+        is_news
     }
 }
 
@@ -73,6 +96,8 @@ impl HeadCell {
 pub(crate) struct Activity {
     at: AtomicI64,
     is_exact: AtomicBool,
+    /// Whether nobody but this process sees activity.
+    is_alone: bool,
     /// What the store has been told, or will be with the next flush.
     told: AtomicI64,
     /// When somebody was last alarmed about this session.
@@ -103,11 +128,12 @@ impl Drop for Busy {
 const ALARM_PAUSE: i64 = 60_000;
 
 impl Activity {
-    fn new(at: Timestamp, is_exact: bool) -> Arc<Self> {
+    fn new(at: Timestamp, is_exact: bool, is_alone: bool) -> Arc<Self> {
         let at = at.as_millis();
         Arc::new(Self {
             at: at.into(),
-            is_exact: is_exact.into(),
+            is_exact: (is_exact && is_alone).into(),
+            is_alone,
             told: at.into(),
             alarmed: 0.into(),
             is_busy: false.into(),
@@ -138,7 +164,8 @@ impl Activity {
         if self.at.load(Ordering::Relaxed) < now_millis {
             self.at.fetch_max(now_millis, Ordering::Relaxed);
         }
-        self.is_exact.store(true, Ordering::Relaxed);
+        // What another process saw may be later, and is told with the same delay.
+        self.is_exact.store(self.is_alone, Ordering::Relaxed);
         let told = self.told.load(Ordering::Relaxed);
         let has_moved = now.since(Timestamp::from_millis(told)) >= interval && now_millis > told;
         has_moved
@@ -233,9 +260,6 @@ fn weight(record: &Record) -> u64 {
     (fixed + texts + names + place + flash + data) as u64
 }
 
-/// What is being loaded now, and whether it has become stale on the way.
-type Fills = HashMap<(SessionId, u64), bool, IdBuildHasher>;
-
 /// Into how many counters the hits are spread, so that cores do not wait for each other.
 const LANES: usize = 16;
 
@@ -258,18 +282,30 @@ pub(crate) struct Cache {
     entries: Quick<SessionId, Arc<Cached>, ByBytes, IdBuildHasher>,
     heads: Mutex<HashMap<Subject, Weak<HeadCell>>>,
     fills: Mutex<Fills>,
-    next_fill: AtomicU64,
+    loads: AtomicU64,
     hits: [Hits; LANES],
     deployment: AtomicU64,
     keys: KeyRing,
+    /// Whether no other process writes to the store.
+    is_alone: bool,
 }
 
-/// A load that is under way.
-#[derive(Debug)]
-pub(crate) struct Fill(SessionId, u64);
+/// A load or a commit that is under way; what it brings is taken with it.
+pub(crate) struct Fill<'a> {
+    cache: &'a Cache,
+    id: SessionId,
+    number: u64,
+}
+
+impl Drop for Fill<'_> {
+    fn drop(&mut self) {
+        self.cache.lock_fills().forget(&self.id, self.number);
+    }
+}
 
 impl Cache {
-    pub(crate) fn new(bytes: u64, keys: KeyRing) -> Self {
+    /// An empty cache before a store that belongs to this process alone, or not.
+    pub(crate) fn new(bytes: u64, keys: KeyRing, is_alone: bool) -> Self {
         let items = usize::try_from(bytes / 1024).unwrap_or(1 << 20).max(16);
         Self {
             entries: Quick::with(
@@ -281,10 +317,11 @@ impl Cache {
             ),
             heads: Mutex::default(),
             fills: Mutex::default(),
-            next_fill: AtomicU64::new(0),
+            loads: AtomicU64::new(0),
             hits: Default::default(),
             deployment: AtomicU64::new(0),
             keys,
+            is_alone,
         }
     }
 
@@ -305,7 +342,7 @@ impl Cache {
     /// How often a session was found here, and how often one was loaded because it was not.
     pub(crate) fn looks(&self) -> CacheLooks {
         let hits = self.hits.iter().map(|hits| hits.0.load(Ordering::Relaxed)).sum();
-        CacheLooks { hits, loads: self.next_fill.load(Ordering::Relaxed) }
+        CacheLooks { hits, loads: self.loads.load(Ordering::Relaxed) }
     }
 
     /// How many sessions are held, and how many bytes they take by reckoning.
@@ -322,48 +359,106 @@ impl Cache {
     }
 
     /// Announces a load of `id`.
-    pub(crate) fn begin_fill(&self, id: SessionId) -> Fill {
-        let number = self.next_fill.fetch_add(1, Ordering::Relaxed);
-        self.lock_fills().insert((id, number), false);
-        Fill(id, number)
+    pub(crate) fn begin_fill(&self, id: SessionId) -> Fill<'_> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        self.begin_commit(id)
+    }
+
+    /// Announces a commit of `id` to a store that others write to as well.
+    pub(crate) fn begin_commit(&self, id: SessionId) -> Fill<'_> {
+        let number = self.lock_fills().begin(id);
+        Fill { cache: self, id, number }
     }
 
     /// Takes what a load brought; `None` when a commit overtook it, so it must be loaded again.
     pub(crate) fn end_fill(
         &self,
-        fill: &Fill,
+        fill: &Fill<'_>,
         record: Record,
         head: Option<&Head>,
         deployment: Deployment,
     ) -> Option<Arc<Cached>> {
         let mut fills = self.lock_fills();
-        if fills.remove(&(fill.0, fill.1))? {
+        if !fills.end(&fill.id, fill.number, record.version) {
             return None;
         }
         self.deployment.fetch_max(deployment.epoch, Ordering::AcqRel);
         let cached = self.snapshot(Arc::new(record), head, false);
-        self.entries.insert(fill.0, Arc::clone(&cached));
+        self.hold(&cached);
         Some(cached)
-    }
-
-    /// Forgets a load that brought nothing.
-    pub(crate) fn drop_fill(&self, fill: &Fill) {
-        self.lock_fills().remove(&(fill.0, fill.1));
     }
 
     /// Takes the record that a commit left behind. Loads under way for it are stale.
     pub(crate) fn put(&self, record: Record, head: Option<&Head>, is_new: bool) -> Arc<Cached> {
         let mut fills = self.lock_fills();
-        let id = record.id;
-        for (_, is_stale) in fills.iter_mut().filter(|((filling, _), _)| *filling == id) {
-            *is_stale = true;
+        fills.spoil(&record.id);
+        self.take(record, head, is_new)
+    }
+
+    /// The same where others write to the store as well. What they have overtaken is answered and
+    /// not taken in.
+    pub(crate) fn put_shared(
+        &self,
+        fill: &Fill<'_>,
+        record: Record,
+        head: Option<&Head>,
+        is_new: bool,
+    ) -> Arc<Cached> {
+        let mut fills = self.lock_fills();
+        let is_latest = fills.end(&fill.id, fill.number, record.version);
+        fills.heard(&record.id, record.version);
+        if is_latest {
+            return self.take(record, head, is_new);
         }
+        self.forget_before(&record.id, record.version + 1);
+        self.snapshot(Arc::new(record), head, is_new)
+    }
+
+    fn take(&self, record: Record, head: Option<&Head>, is_new: bool) -> Arc<Cached> {
         let cached = self.snapshot(Arc::new(record), head, is_new);
         // A tombstone takes no place of its own: it replaces what is held, or is not kept.
-        if !cached.record.is_tombstone() || self.entries.get(&id).is_some() {
-            self.entries.insert(id, Arc::clone(&cached));
+        if !cached.record.is_tombstone() || self.entries.peek(&cached.record.id).is_some() {
+            self.hold(&cached);
         }
         cached
+    }
+
+    /// Holds a snapshot unless a later one is held.
+    fn hold(&self, cached: &Arc<Cached>) {
+        let id = cached.record.id;
+        let is_later = |held: &Arc<Cached>| held.record.version > cached.record.version;
+        if !self.entries.peek(&id).is_some_and(|held| is_later(&held)) {
+            self.entries.insert(id, Arc::clone(cached));
+        }
+    }
+
+    /// Hears that some process has made this `version` of a session: what is older is stale.
+    pub(crate) fn heard(&self, id: &SessionId, version: u64) {
+        self.lock_fills().heard(id, version);
+        self.forget_before(id, version);
+    }
+
+    fn forget_before(&self, id: &SessionId, version: u64) {
+        if self.entries.peek(id).is_some_and(|held| held.record.version < version) {
+            self.entries.remove(id);
+        }
+    }
+
+    /// Hears that some process has made this `version` of a subject's head. Unless this process
+    /// knows it, nothing is allowed to the sessions that are held until it is loaded, and loads
+    /// under way are stale.
+    pub(crate) fn heard_head(&self, subject: &Subject, version: u64) {
+        let mut fills = self.lock_fills();
+        let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = heads.get(subject).and_then(Weak::upgrade);
+        if cell.is_none_or(|cell| cell.hear(version)) {
+            fills.spoil_all();
+        }
+    }
+
+    /// Whether this process shares the store with none.
+    pub(crate) const fn is_alone(&self) -> bool {
+        self.is_alone
     }
 
     /// A snapshot of a record that is not taken in: it may be older than what is known by now.
@@ -374,7 +469,7 @@ impl Cache {
     /// Takes a head that a commit left behind. Every load under way is stale, whoever it is for.
     pub(crate) fn put_head(&self, head: &Head) {
         let mut fills = self.lock_fills();
-        fills.values_mut().for_each(|is_stale| *is_stale = true);
+        fills.spoil_all();
         self.cell(head);
     }
 
@@ -384,23 +479,21 @@ impl Cache {
             return;
         }
         let mut fills = self.lock_fills();
-        fills.values_mut().for_each(|is_stale| *is_stale = true);
+        fills.spoil_all();
         self.deployment.fetch_max(deployment.epoch, Ordering::AcqRel);
     }
 
     /// Forgets a session: the next look loads it. Loads under way are stale.
     pub(crate) fn forget(&self, id: &SessionId) {
         let mut fills = self.lock_fills();
-        for (_, is_stale) in fills.iter_mut().filter(|((filling, _), _)| filling == id) {
-            *is_stale = true;
-        }
+        fills.spoil(id);
         self.entries.remove(id);
     }
 
     /// Forgets everything: nothing held is known to be true.
     pub(crate) fn forget_all(&self) {
         let mut fills = self.lock_fills();
-        fills.values_mut().for_each(|is_stale| *is_stale = true);
+        fills.spoil_all();
         self.entries.clear();
     }
 
@@ -408,7 +501,7 @@ impl Cache {
         let before = self.entries.peek(&record.id);
         let activity = match &before {
             Some(before) => Arc::clone(&before.activity),
-            None => Activity::new(record.last_seen, is_new),
+            None => Activity::new(record.last_seen, is_new, self.is_alone),
         };
         activity.at.fetch_max(record.last_seen.as_millis(), Ordering::Relaxed);
         let token = self.token(before.as_deref(), &record);
@@ -457,7 +550,7 @@ mod tests {
 
     #[test]
     fn activity_is_told_once_it_has_moved_by_the_interval() {
-        let activity = Activity::new(Timestamp::from_millis(0), true);
+        let activity = Activity::new(Timestamp::from_millis(0), true, true);
         let interval = Duration::from_secs(60);
         assert!(!activity.note(Timestamp::from_millis(59_999), interval));
         assert!(activity.note(Timestamp::from_millis(60_000), interval));
@@ -467,7 +560,7 @@ mod tests {
 
     #[test]
     fn activity_never_moves_back() {
-        let activity = Activity::new(Timestamp::from_millis(5_000), false);
+        let activity = Activity::new(Timestamp::from_millis(5_000), false, true);
         activity.note(Timestamp::from_millis(1_000), Duration::ZERO);
         assert_eq!(activity.last_seen().at, Timestamp::from_millis(5_000));
     }

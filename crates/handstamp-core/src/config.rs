@@ -160,6 +160,8 @@ struct Settings {
     cache_bytes: u64,
     cleanup_every: Duration,
     keep_tombstones: Duration,
+    lease: Duration,
+    read_log_every: Duration,
 }
 
 impl Default for Settings {
@@ -191,6 +193,8 @@ impl Default for Settings {
             cache_bytes: 256 << 20,
             cleanup_every: MINUTE,
             keep_tombstones: DAY * 30,
+            lease: Duration::from_secs(5),
+            read_log_every: Duration::from_secs(1),
         }
     }
 }
@@ -342,6 +346,13 @@ settings! {
     /// How long tombstones are kept, at least 1 hour: they are what tells a request in flight that
     /// its session has ended. Default 30 days.
     keep_tombstones: Duration,
+    /// On a store that several processes share: how long after a look at what the others have
+    /// committed the near cache is trusted. The bound on how late an end by another process bites.
+    /// Default 5 seconds.
+    lease: Duration,
+    /// On such a store: how often this process looks at what the others have committed, when nothing
+    /// tells it to look sooner. At most half the lease. Default 1 second.
+    read_log_every: Duration,
 }
 
 impl SessionConfigBuilder {
@@ -470,7 +481,12 @@ fn check_lifetimes(settings: &Settings) -> Result<(), ConfigError> {
     check("rotate_every", "at least 1 minute", minute_apart)?;
     check("grace", "at most 5 minutes", settings.grace <= MINUTE * 5)?;
     check("keep_tombstones", "at least 1 hour", settings.keep_tombstones >= HOUR)?;
-    check("cleanup_every", "at least 1 second", settings.cleanup_every >= second)
+    check("cleanup_every", "at least 1 second", settings.cleanup_every >= second)?;
+    let is_lease = settings.lease >= second && settings.lease <= MINUTE;
+    check("lease", "1 second to 1 minute", is_lease)?;
+    let every = settings.read_log_every;
+    let is_every = every >= Duration::from_millis(10) && every <= settings.lease / 2;
+    check("read_log_every", "10 milliseconds to half the lease", is_every)
 }
 
 fn check_sizes(settings: &Settings) -> Result<(), ConfigError> {

@@ -6,6 +6,7 @@
 
 mod cache;
 pub mod chain;
+mod coherence;
 mod commit;
 pub mod config;
 #[cfg(feature = "conformance")]
@@ -38,6 +39,7 @@ mod touch;
 pub mod verdict;
 mod watch;
 
+pub use coherence::Following;
 pub use config::SessionConfig;
 pub use engine::{Bulk, Cleaned, Engine, RefreshCase, Refreshed};
 pub use error::{Refused, SessionError};

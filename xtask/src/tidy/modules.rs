@@ -12,7 +12,7 @@ const ROWS: &[&[&str]] = &[
     &["manager"],
     &["session"],
     &["engine"],
-    &["commit", "touch"],
+    &["coherence", "commit", "touch"],
     &["cache", "watch"],
     &["testing"],
     &["delta", "sign_in"],

@@ -63,6 +63,9 @@ impl Spared {
 pub(crate) enum Job {
     /// A change of one session.
     Change { id: SessionId, mutation: Mutation, reply: Reply },
+    /// The session that another took over from ends, which a writer elsewhere kept it from when that
+    /// one began; then whoever signed in is answered.
+    EndOld { id: SessionId, mutation: Mutation, begun: Committed, reply: Reply },
     /// A session begins: first `victims` make room, then it is inserted, then `old` ends.
     Begin {
         victims: Vec<(SessionId, Mutation)>,
@@ -79,7 +82,13 @@ pub(crate) enum Job {
 impl Job {
     /// Answers that nothing came of it.
     pub(crate) fn fail(self, error: SessionError) {
+        if let Self::EndOld { begun, reply, .. } = self {
+            // It is over already, or gone: that is all that was wanted.
+            let _ = reply.send(if error.is_fault() { Err(error) } else { Ok(begun) });
+            return;
+        }
         let (Self::Change { reply, .. }
+        | Self::EndOld { reply, .. }
         | Self::Begin { reply, .. }
         | Self::Head { reply, .. }
         | Self::Tell { reply, .. }) = self;
@@ -90,7 +99,7 @@ impl Job {
     /// The sessions whose latest records this job needs.
     pub(crate) fn needs(&self) -> Vec<SessionId> {
         match self {
-            Self::Change { id, .. } => vec![*id],
+            Self::Change { id, .. } | Self::EndOld { id, .. } => vec![*id],
             Self::Begin { victims, old, .. } => {
                 victims.iter().chain(old).map(|(id, _)| *id).collect()
             }

@@ -177,7 +177,7 @@ mod tests {
         let keys = KeyRing::generate().unwrap();
         Committer::new(Parts {
             store: Arc::new(MemoryStore::new()),
-            cache: Arc::new(Cache::new(1 << 20, keys.clone())),
+            cache: Arc::new(Cache::new(1 << 20, keys.clone(), true)),
             watchers: Arc::default(),
             clock: Arc::new(SystemClock::new()),
             rng: Arc::new(SystemRng),

@@ -112,7 +112,7 @@ impl<'a> Plan<'a> {
     /// Takes a job in, in the order of arrival.
     pub(super) fn add(&mut self, waiting: Waiting) {
         match &waiting.job {
-            Job::Change { .. } => self.add_change(waiting),
+            Job::Change { .. } | Job::EndOld { .. } => self.add_change(waiting),
             Job::Begin { .. } => self.add_begin(waiting),
             Job::Head { .. } => self.add_head(waiting),
             Job::Tell { .. } => self.add_tell(waiting.job),
@@ -126,7 +126,11 @@ impl<'a> Plan<'a> {
     }
 
     fn add_change(&mut self, mut waiting: Waiting) {
-        let Job::Change { id, mutation, .. } = &mut waiting.job else { return };
+        let (Job::Change { id, mutation, .. } | Job::EndOld { id, mutation, .. }) =
+            &mut waiting.job
+        else {
+            return;
+        };
         let id = *id;
         let Some(work) = self.works.get_mut(&id) else {
             return waiting.job.fail(SessionError::NotFound);
@@ -135,21 +139,30 @@ impl<'a> Plan<'a> {
             // Whether this session ends is not decided before the batch is.
             return self.deferred.push(waiting);
         }
+        if self.stale.contains(&id) {
+            return self.deferred.push(waiting);
+        }
+        // A cache that may be behind may be wrong about everything but what the store will compare.
+        let is_guess = !work.is_changed && !work.draft.is_fresh;
         match guarded(mutation, &mut work.draft) {
             // It is refused for what is not committed yet, and may never be: it is asked again
             // when that is known.
             Err(_) if work.is_changed => self.deferred.push(waiting),
-            Err(error) => waiting.job.fail(error),
-            Ok(Step::NeedsFresh) => {
+            Err(error) if !is_guess => waiting.job.fail(error),
+            Ok(Step::Unchanged) if !is_guess => self.answer_later(id, waiting, false),
+            Ok(Step::Changed) => self.answer_later(id, waiting, true),
+            _ => {
                 self.stale.push(id);
                 self.deferred.push(waiting);
             }
-            Ok(step) => {
-                work.is_changed |= step == Step::Changed;
-                work.waiters.push(waiting);
-                self.list(id);
-            }
         }
+    }
+
+    fn answer_later(&mut self, id: SessionId, waiting: Waiting, is_changed: bool) {
+        let Some(work) = self.works.get_mut(&id) else { return };
+        work.is_changed |= is_changed;
+        work.waiters.push(waiting);
+        self.list(id);
     }
 
     fn list(&mut self, id: SessionId) {
@@ -216,10 +229,15 @@ impl<'a> Plan<'a> {
         }
         let Job::Head { spared, .. } = &waiting.job else { return };
         let work = spared.id().and_then(|id| self.works.get(&id));
+        let is_guess = work.is_some_and(|work| !work.is_changed && !work.draft.is_fresh);
         match (*spared, work.map(|work| work.draft.require_live())) {
             (Spared::IfLive(id) | Spared::Asking(id), Some(Ok(()))) => self.spare(id, waiting),
             // Whether it has ended is not decided before the batch is.
             (_, Some(Err(_))) if work.is_some_and(|work| work.is_changed) => {
+                self.deferred.push(waiting);
+            }
+            (_, Some(Err(_))) if is_guess => {
+                self.stale.extend(spared.id());
                 self.deferred.push(waiting);
             }
             (Spared::Asking(_), Some(Err(error))) => waiting.job.fail(error),

@@ -7,9 +7,9 @@ use super::inquiry::{Came, inquire};
 use super::job::{Committed, Job};
 use super::plan::{ChangeIds, Grouped, Plan, Unchanged, Waiters};
 use super::{Parts, TRIES, Waiting};
-use crate::cache::Cached;
+use crate::cache::{Cached, Fill};
 use crate::error::SessionError;
-use crate::head::Deployment;
+use crate::head::{Deployment, Head};
 use crate::id::SessionId;
 use crate::record::Record;
 use crate::store::{
@@ -44,7 +44,14 @@ struct Again {
     waiting: Vec<Waiting>,
     /// Answered only when the whole batch is taken in: who has signed in must not find the session
     /// before still good.
-    done: Vec<(Waiting, Committed)>,
+    done: Vec<Done>,
+}
+
+/// A job that is done, by the place of its group.
+struct Done {
+    place: usize,
+    waiting: Waiting,
+    committed: Committed,
 }
 
 impl Again {
@@ -60,6 +67,23 @@ impl Again {
     }
 }
 
+impl Again {
+    /// The session whose group is at `place` has begun, and a writer elsewhere kept the one before it
+    /// from ending: that is done first, and then whoever signed in is answered.
+    fn end_old(&mut self, place: usize) {
+        let at = self.done.iter().position(|done| done.place == place);
+        let Some(Done { waiting, committed: begun, .. }) = at.map(|at| self.done.remove(at)) else {
+            return;
+        };
+        let Waiting { job: Job::Begin { old: Some((id, mutation)), reply, .. }, tries } = waiting
+        else {
+            return;
+        };
+        let job = Job::EndOld { id, mutation, begun, reply };
+        self.retry(Waiting { job, tries });
+    }
+}
+
 /// Gathers the latest records that the jobs need; fails the jobs whose records cannot be had.
 async fn load<'a>(parts: &'a Parts, jobs: Vec<Waiting>) -> (Vec<Waiting>, Vec<Draft<'a>>) {
     let mut needed: Vec<SessionId> = jobs.iter().flat_map(|waiting| waiting.job.needs()).collect();
@@ -68,7 +92,7 @@ async fn load<'a>(parts: &'a Parts, jobs: Vec<Waiting>) -> (Vec<Waiting>, Vec<Dr
     let (mut drafts, mut missing) = (Vec::new(), Vec::new());
     for id in needed {
         match parts.cache.get(&id) {
-            Some(cached) => drafts.push(draft_of(parts, &cached, false)),
+            Some(cached) => drafts.push(draft_of(parts, &cached, parts.cache.is_alone())),
             None => missing.push(id),
         }
     }
@@ -123,13 +147,14 @@ type Fetched = (Vec<Arc<Cached>>, Vec<(SessionId, String)>);
 /// Loads records from the store. Drafts work on what was loaded even if a fill was overtaken: the
 /// store compares versions.
 async fn fetch(parts: &Parts, ids: &[SessionId]) -> Result<Fetched, StoreError> {
+    let fills: Vec<Fill<'_>> = ids.iter().map(|id| parts.cache.begin_fill(*id)).collect();
     let answer = parts.store.load(ids).await?;
     let (mut loaded, mut damaged) = (Vec::new(), Vec::new());
-    for (id, found) in ids.iter().zip(answer.found) {
+    for ((id, fill), found) in ids.iter().zip(fills).zip(answer.found) {
         match found {
             Found::Record(found) => {
                 let head = found.head.as_ref();
-                loaded.push(parts.cache.put(found.record, head, false));
+                loaded.push(parts.cache.put_shared(&fill, found.record, head, false));
             }
             Found::Missing => {}
             Found::Corrupt(why) => damaged.push((*id, why)),
@@ -139,7 +164,7 @@ async fn fetch(parts: &Parts, ids: &[SessionId]) -> Result<Fetched, StoreError> 
     Ok((loaded, damaged))
 }
 
-fn draft_of<'a>(parts: &'a Parts, cached: &Arc<Cached>, is_loaded: bool) -> Draft<'a> {
+fn draft_of<'a>(parts: &'a Parts, cached: &Arc<Cached>, is_fresh: bool) -> Draft<'a> {
     let seen = cached.activity.last_seen();
     let mut record = Record::clone(&cached.record);
     record.last_seen = record.last_seen.max(seen.at);
@@ -149,7 +174,8 @@ fn draft_of<'a>(parts: &'a Parts, cached: &Arc<Cached>, is_loaded: bool) -> Draf
         deployment: parts.cache.deployment(),
         seen,
         now: parts.clock.now(),
-        is_fresh: is_loaded || !parts.store.capabilities().is_shared,
+        // A tombstone never changes again.
+        is_fresh: is_fresh || cached.record.is_tombstone(),
         events: Vec::new(),
         rng: &*parts.rng,
     }
@@ -160,49 +186,83 @@ async fn commit(parts: &Parts, grouped: Grouped, again: &mut Again) {
     let Grouped { groups, waiters, unchanged } = grouped;
     if !groups.is_empty() {
         let batch = Batch { groups: groups.clone(), sealer: parts.sealer.clone() };
+        let fills: Vec<_> = groups.iter().map(|group| announce(parts, group)).collect();
         let outcomes = match parts.store.commit(batch).await {
             Err(StoreError::Unknown(cause)) => inquire(parts, &groups, &cause.to_string()).await,
             Err(error) => groups.iter().map(|_| Came::Failed(error.to_string())).collect(),
             Ok(outcomes) => outcomes.into_iter().map(Came::Of).collect(),
         };
-        for ((group, waiters), came) in groups.into_iter().zip(waiters).zip(outcomes) {
-            settle(parts, group, waiters, came, again);
+        let answered = groups.into_iter().zip(waiters).zip(fills).zip(outcomes).enumerate();
+        for (place, (((group, waiters), fill), came)) in answered {
+            settle(parts, (place, group, fill), waiters, came, again);
         }
         // Whoever is woken finds what it is woken for, in the cache as well.
         parts.watchers.committed();
     }
-    again.done.drain(..).for_each(|(waiting, committed)| succeed(waiting.job, committed));
+    again.done.drain(..).for_each(|done| succeed(done.waiting.job, done.committed));
     for Unchanged { record, head, waiters } in unchanged {
-        let held = parts.cache.get(&record.id);
+        let is_it = |held: &Arc<Cached>| held.record.version >= record.version;
+        let held = parts.cache.get(&record.id).filter(is_it);
         let session = held.unwrap_or_else(|| parts.cache.unheld(record, head.as_deref()));
         let committed = Committed { session: Some(session), head: None };
         waiters.into_iter().for_each(|waiting| succeed(waiting.job, committed.clone()));
     }
 }
 
+/// Says that a session is being changed, where others may change it meanwhile.
+fn announce<'a>(parts: &'a Parts, group: &Group) -> Option<Fill<'a>> {
+    let change = group.record.as_ref().filter(|_| !parts.cache.is_alone())?;
+    Some(parts.cache.begin_commit(change.record().id))
+}
+
+/// Writes what is known now of a session through the cache.
+fn put(
+    parts: &Parts,
+    fill: Option<&Fill<'_>>,
+    record: Record,
+    head: Option<&Head>,
+    is_new: bool,
+) -> Arc<Cached> {
+    match fill {
+        Some(fill) => parts.cache.put_shared(fill, record, head, is_new),
+        None => parts.cache.put(record, head, is_new),
+    }
+}
+
 /// Takes in what came of one group and answers those who wait for it, or has them tried again.
-fn settle(parts: &Parts, group: Group, waiters: Waiters, came: Came, again: &mut Again) {
+fn settle(
+    parts: &Parts,
+    (place, group, fill): (usize, Group, Option<Fill<'_>>),
+    waiters: Waiters,
+    came: Came,
+    again: &mut Again,
+) {
+    let fill = fill.as_ref();
+    let is_open = matches!(came, Came::Of(Outcome::Conflict(_)) | Came::Failed(_));
+    if let Some(begun) = group.only_if.filter(|_| is_open) {
+        again.end_old(begun);
+    }
     let waiting = match waiters {
         Waiters::Session(waiting) => waiting,
         Waiters::Begin(waiting) | Waiters::Head(waiting) => vec![waiting],
     };
     let error = match came {
         Came::Of(Outcome::Applied(applied)) => {
-            let committed = applied_to(parts, group, applied);
-            let done = waiting.into_iter().map(|waiting| (waiting, committed.clone()));
-            return again.done.extend(done);
+            let committed = applied_to(parts, group, fill, applied);
+            let done = |waiting| Done { place, waiting, committed: committed.clone() };
+            return again.done.extend(waiting.into_iter().map(done));
         }
         Came::Of(Outcome::Refused(refusal)) => match refused(parts, &group, refusal) {
             Some(error) => error,
             None => return waiting.into_iter().for_each(|waiting| again.retry(waiting)),
         },
         Came::Of(Outcome::Conflict(found)) => {
-            parts.cache.put(found.record, found.head.as_ref(), false);
+            put(parts, fill, found.record, found.head.as_ref(), false);
             return waiting.into_iter().for_each(|waiting| again.retry(waiting));
         }
         Came::Of(Outcome::Ended(tombstone)) => {
             let id = tombstone.id;
-            parts.cache.put(*tombstone, None, false);
+            put(parts, fill, *tombstone, None, false);
             parts.watchers.wake(&id);
             return waiting.into_iter().for_each(|waiting| again.retry(waiting));
         }
@@ -255,7 +315,7 @@ fn same(error: &SessionError) -> SessionError {
 }
 
 /// Writes an applied group through the cache and wakes who watches.
-fn applied_to(parts: &Parts, group: Group, applied: Applied) -> Committed {
+fn applied_to(parts: &Parts, group: Group, fill: Option<&Fill<'_>>, applied: Applied) -> Committed {
     parts.cache.put_deployment(Deployment { epoch: applied.deployment_epoch });
     if let Some(change) = &group.head {
         take_head(parts, &change.target, &applied);
@@ -269,7 +329,7 @@ fn applied_to(parts: &Parts, group: Group, applied: Applied) -> Committed {
         record.epoch = applied.epoch;
         record.deployment_epoch = applied.deployment_epoch;
         record.last_seen = applied.last_seen;
-        let cached = parts.cache.put(record, applied.head.as_ref(), is_new);
+        let cached = put(parts, fill, record, applied.head.as_ref(), is_new);
         if cached.record.is_tombstone() || cached.record.suspended.is_some() {
             parts.watchers.wake(&cached.record.id);
         }
@@ -293,7 +353,12 @@ fn take_head(parts: &Parts, target: &HeadTarget, applied: &Applied) {
 }
 
 fn succeed(job: Job, committed: Committed) {
+    if let Job::EndOld { begun, reply, .. } = job {
+        let _ = reply.send(Ok(begun));
+        return;
+    }
     let (Job::Change { reply, .. }
+    | Job::EndOld { reply, .. }
     | Job::Begin { reply, .. }
     | Job::Head { reply, .. }
     | Job::Tell { reply, .. }) = job;

@@ -21,6 +21,16 @@ pub trait Fixture: Send + Sync {
         Box::pin(async { None })
     }
 
+    /// Opens the data of `store` once more beside it, as another process would. A store that declares
+    /// [`is_shared`](crate::store::Capabilities::is_shared) must have this.
+    fn another<'a>(
+        &'a self,
+        store: &'a Arc<dyn SessionStore>,
+    ) -> BoxFuture<'a, Option<Arc<dyn SessionStore>>> {
+        let _ = store;
+        Box::pin(async { None })
+    }
+
     /// Damages what `store` keeps under `id` so that it cannot be read; tells whether it did.
     fn damage<'a>(
         &'a self,

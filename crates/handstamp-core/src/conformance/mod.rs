@@ -52,6 +52,7 @@ mod ledger;
 mod linear;
 mod listing;
 mod loading;
+pub mod nodes;
 mod operations;
 mod recorded;
 mod reference;

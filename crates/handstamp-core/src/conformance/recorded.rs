@@ -28,10 +28,20 @@ const SLOTS: usize = 2;
 /// Where what the clients of a session saw cannot be put into one order, with the seed and the
 /// history.
 pub async fn recorded_histories_are_linearizable(fixture: &dyn Fixture, first: u64, rounds: u64) {
-    let store = fixture.open().await;
+    histories_of(&[fixture.open().await], first, rounds, false).await;
+}
+
+/// The same by clients of several nodes, each on a way of its own to one store. Where they catch up,
+/// each client has its node read the change log to its end before it asks.
+pub(super) async fn histories_of(
+    stores: &[Arc<dyn SessionStore>],
+    first: u64,
+    rounds: u64,
+    is_catching_up: bool,
+) {
     let (mut sessions, mut operations) = (0, 0);
     for seed in first..first + rounds {
-        for (id, history) in record(Arc::clone(&store), seed).await {
+        for (id, history) in record(stores, seed, is_catching_up).await {
             assert!(is_linearizable(&history), "seed {seed}, session {id}: {}", shown(&history));
             sessions += 1;
             operations += history.len();
@@ -49,26 +59,45 @@ fn shown(history: &[Operation]) -> String {
 
 /// What the clients share.
 struct Shared {
-    sessions: SessionManager,
+    nodes: Vec<Node>,
+    is_catching_up: bool,
     /// The cookies that are in use.
     slots: [Mutex<String>; SLOTS],
     moment: AtomicU64,
     histories: Mutex<HashMap<SessionId, Vec<Operation>>>,
 }
 
-async fn record(store: Arc<dyn SessionStore>, seed: u64) -> HashMap<SessionId, Vec<Operation>> {
-    let gate = GateStore::new(store);
-    gate.schedule(seed);
+/// One process.
+struct Node {
+    gate: GateStore<Arc<dyn SessionStore>>,
+    sessions: SessionManager,
+}
+
+impl Node {
+    fn new(store: &Arc<dyn SessionStore>, keys: &KeyRing, seed: u64) -> Self {
+        let gate = GateStore::new(Arc::clone(store));
+        gate.schedule(seed);
+        let builder = SessionManager::builder(gate.clone(), SessionConfig::default(), keys.clone());
+        Self { gate, sessions: builder.maintenance(false).build() }
+    }
+}
+
+async fn record(
+    stores: &[Arc<dyn SessionStore>],
+    seed: u64,
+    is_catching_up: bool,
+) -> HashMap<SessionId, Vec<Operation>> {
     let keys = KeyRing::generate().unwrap();
-    let sessions = SessionManager::builder(gate.clone(), SessionConfig::default(), keys);
-    let sessions = sessions.maintenance(false).build();
-    let slots = [sign_in(&sessions).await, sign_in(&sessions).await].map(Mutex::new);
+    let nodes: Vec<Node> = stores.iter().map(|store| Node::new(store, &keys, seed)).collect();
+    let sessions = &nodes[0].sessions;
+    let slots = [sign_in(sessions).await, sign_in(sessions).await].map(Mutex::new);
     let (moment, histories) = (AtomicU64::new(0), Mutex::default());
-    let shared = Arc::new(Shared { sessions, slots, moment, histories });
+    let shared = Arc::new(Shared { nodes, is_catching_up, slots, moment, histories });
     let clients: Vec<_> = (0..CLIENTS)
         .map(|client| {
             let rng = SeededRng::new(seed * CLIENTS + client);
-            tokio::spawn(work(Arc::clone(&shared), gate.clone(), rng))
+            let node = usize::try_from(client).unwrap() % stores.len();
+            tokio::spawn(work(Arc::clone(&shared), node, rng))
         })
         .collect();
     for client in clients {
@@ -103,7 +132,8 @@ fn draw(rng: &SeededRng, below: u64) -> u64 {
     u64::from(u32::from_be_bytes(bytes)) % below
 }
 
-async fn work(shared: Arc<Shared>, gate: GateStore<Arc<dyn SessionStore>>, rng: SeededRng) {
+async fn work(shared: Arc<Shared>, node: usize, rng: SeededRng) {
+    let Node { gate, sessions } = &shared.nodes[node];
     for _ in 0..OPERATIONS {
         let slot = &shared.slots[usize::try_from(draw(&rng, SLOTS as u64)).unwrap()];
         if draw(&rng, 8) == 0 {
@@ -114,13 +144,13 @@ async fn work(shared: Arc<Shared>, gate: GateStore<Arc<dyn SessionStore>>, rng: 
         let token = slot.lock().unwrap().clone();
         let (choice, value) = (draw(&rng, 40), draw(&rng, 1000));
         match choice {
-            0..16 => shared.ask(&token, Ask::Get).await,
-            16..22 => shared.ask(&token, Ask::Set(value)).await,
-            22..38 => shared.ask(&token, Ask::Add(value)).await,
-            _ => shared.ask(&token, Ask::End).await,
+            0..16 => shared.ask(sessions, &token, Ask::Get).await,
+            16..22 => shared.ask(sessions, &token, Ask::Set(value)).await,
+            22..38 => shared.ask(sessions, &token, Ask::Add(value)).await,
+            _ => shared.ask(sessions, &token, Ask::End).await,
         }
         if choice >= 38 {
-            let fresh = sign_in(&shared.sessions).await;
+            let fresh = sign_in(sessions).await;
             *slot.lock().unwrap() = fresh;
         }
     }
@@ -131,10 +161,10 @@ impl Shared {
         self.moment.fetch_add(1, Ordering::SeqCst)
     }
 
-    async fn ask(&self, token: &str, ask: Ask) {
+    async fn ask(&self, sessions: &SessionManager, token: &str, ask: Ask) {
         let id = crate::token::Token::parse(token).unwrap().session();
         let called = self.tick();
-        let answer = answer_of(self.act(token, ask).await);
+        let answer = answer_of(self.act(sessions, token, ask).await);
         let answered = self.tick();
         // What nothing came of is no part of the history.
         let Some(answer) = answer else { return };
@@ -142,8 +172,16 @@ impl Shared {
         self.histories.lock().unwrap().entry(id).or_default().push(operation);
     }
 
-    async fn act(&self, token: &str, ask: Ask) -> Result<Answer, SessionError> {
-        let session = self.sessions.load(token).await?;
+    async fn act(
+        &self,
+        sessions: &SessionManager,
+        token: &str,
+        ask: Ask,
+    ) -> Result<Answer, SessionError> {
+        if self.is_catching_up {
+            sessions.catch_up().await?;
+        }
+        let session = sessions.load(token).await?;
         match ask {
             Ask::Get => return Ok(Answer::Value(session.get("n")?)),
             Ask::Set(value) => session.set("n", &value)?,

@@ -13,11 +13,11 @@ use crate::verdict::{AccessVerdict, judge_access};
 impl Engine {
     /// The session of `claim`, if the cache alone can say yes: a lookup and a few comparisons.
     pub(crate) fn known_access(&self, claim: &AccessClaim) -> Option<Arc<Cached>> {
-        let cached = self.cache.get(&claim.session)?;
+        let (cached, now) = self.coherence.trusted(&claim.session)?;
         let verdict = judge_access(&cached.record.lineage, claim.generation);
         let is_good = verdict == AccessVerdict::Good { is_first_sight: false }
             && !claim.is_ahead_of(&cached.record)
-            && self.standing(&cached) == Standing::Live;
+            && self.is_live_at(&cached, now);
         is_good.then_some(cached)
     }
 

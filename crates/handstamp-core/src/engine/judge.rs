@@ -35,7 +35,7 @@ impl Engine {
     /// The same for somebody who rotates nothing.
     #[inline]
     fn known_live(&self, text: &TokenText) -> Option<(Arc<Cached>, Timestamp)> {
-        let (cached, now) = (self.cache.get(&text.session()?)?, self.now());
+        let (cached, now) = self.coherence.trusted(&text.session()?)?;
         let (record, lineage) = (&cached.record, &cached.record.lineage);
         let is_good = cached.is_current(text)
             && record.transport == Transport::Cookie

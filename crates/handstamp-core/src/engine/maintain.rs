@@ -45,6 +45,7 @@ impl Engine {
     /// Starts the background work at the first use within a runtime, and again if a panic or the
     /// end of that runtime stopped it. It stops for good when the engine is dropped.
     pub(crate) fn ensure_maintenance(self: &Arc<Self>) {
+        self.coherence.ensure_followed();
         if !self.has_maintenance || self.is_maintained.load(Ordering::Acquire) {
             return;
         }

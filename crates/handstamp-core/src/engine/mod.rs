@@ -25,6 +25,7 @@ pub use refresh::{RefreshCase, Refreshed};
 
 use crate::cache::{Cache, Cached};
 use crate::chain::Sealer;
+use crate::coherence::{Coherence, Shared};
 use crate::commit::{Committed, Committer, Job, Mutation, Parts};
 use crate::config::SessionConfig;
 use crate::delta::Sizes;
@@ -46,6 +47,7 @@ pub struct Engine {
     pub(crate) keys: KeyRing,
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) cache: Arc<Cache>,
+    pub(crate) coherence: Arc<Coherence>,
     pub(crate) committer: Committer,
     pub(crate) touches: Touches,
     pub(crate) watchers: Arc<Watchers>,
@@ -68,7 +70,8 @@ impl Engine {
         rng: Arc<dyn Rng>,
         has_maintenance: bool,
     ) -> Arc<Self> {
-        let cache = Arc::new(Cache::new(config.cache_bytes(), keys.clone()));
+        let is_alone = !store.capabilities().is_shared;
+        let cache = Arc::new(Cache::new(config.cache_bytes(), keys.clone(), is_alone));
         let watchers = Arc::new(Watchers::default());
         let committer = Committer::new(Parts {
             store: Arc::clone(&store),
@@ -78,11 +81,21 @@ impl Engine {
             rng: Arc::clone(&rng),
             sealer: Sealer::new(keys.clone()),
         });
+        let coherence = Coherence::new(Shared {
+            store: Arc::clone(&store),
+            cache: Arc::clone(&cache),
+            watchers: Arc::clone(&watchers),
+            clock: Arc::clone(&clock),
+            lease: config.lease(),
+            read_every: config.read_log_every(),
+            runs_by_itself: has_maintenance,
+        });
         Arc::new(Self {
             config,
             keys,
             store,
             cache,
+            coherence,
             committer,
             touches: Touches::default(),
             watchers,
@@ -135,7 +148,8 @@ impl Engine {
         self.committer.run(|reply| Job::Change { id, mutation, reply }).await
     }
 
-    /// The latest of a session: from the cache where that is the truth, else from the store.
+    /// The latest of a session: from the cache where that is the truth, else from the store. Where
+    /// others write to the store, the cache is never more than a good guess.
     ///
     /// A cache may only say yes: where it says that the head forbids the session, its record may
     /// be the one from before an end-all that spared it, and the head already the one from after.
@@ -144,9 +158,10 @@ impl Engine {
             let standing = self.standing(cached);
             !matches!(standing, Standing::Over { is_written: false, .. })
         };
-        if !self.store.capabilities().is_shared
-            && let Some(cached) = self.cache.get(&id).filter(is_final)
-        {
+        if self.coherence.is_shared() {
+            return self.coherence.load(id).await;
+        }
+        if let Some(cached) = self.cache.get(&id).filter(is_final) {
             return Ok(Some(cached));
         }
         self.fill(id).await
@@ -155,7 +170,7 @@ impl Engine {
     /// Loads a session from the store, again if a commit overtook the load.
     async fn fill(&self, id: SessionId) -> Result<Option<Arc<Cached>>, SessionError> {
         loop {
-            let fill = FillGuard { cache: &self.cache, fill: self.cache.begin_fill(id) };
+            let fill = self.cache.begin_fill(id);
             let mut answer = self.store.load(&[id]).await?;
             let loaded = match answer.found.pop() {
                 Some(Found::Record(loaded)) => loaded,
@@ -166,24 +181,11 @@ impl Engine {
                 }
             };
             let head = loaded.head.as_ref();
-            let filled =
-                self.cache.end_fill(&fill.fill, loaded.record.clone(), head, answer.deployment);
+            let filled = self.cache.end_fill(&fill, loaded.record.clone(), head, answer.deployment);
             if let Some(cached) = filled {
                 return Ok(Some(cached));
             }
         }
-    }
-}
-
-/// Forgets a load when it is dropped on the way.
-struct FillGuard<'a> {
-    cache: &'a Cache,
-    fill: crate::cache::Fill,
-}
-
-impl Drop for FillGuard<'_> {
-    fn drop(&mut self) {
-        self.cache.drop_fill(&self.fill);
     }
 }
 

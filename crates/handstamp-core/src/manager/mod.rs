@@ -21,6 +21,7 @@ pub use verify::LogCheck;
 
 pub use crate::cache::CacheLooks;
 use crate::cache::Cached;
+use crate::coherence::Following;
 use crate::config::SessionConfig;
 use crate::engine::{Begin, Cleaned, Engine, Refreshed};
 use crate::error::SessionError;
@@ -87,8 +88,9 @@ impl SessionManagerBuilder {
         self
     }
 
-    /// Whether activity is flushed and cleanup runs by themselves (default yes). Without it,
-    /// call [`SessionManager::cleanup`] by a schedule of your own.
+    /// Whether activity is flushed, cleanup runs, and other processes on the same store are followed
+    /// by themselves (default yes). Without it, call [`SessionManager::cleanup`] and
+    /// [`SessionManager::catch_up`] by a schedule of your own.
     pub const fn maintenance(mut self, has_maintenance: bool) -> Self {
         self.has_maintenance = has_maintenance;
         self
@@ -270,7 +272,8 @@ impl SessionManager {
     }
 
     /// Wakes whenever this process has committed something, before whoever asked for it hears of
-    /// it. The number only counts; what was committed is in the store.
+    /// it, and when it hears of a commit of another process. The number only counts; what was
+    /// committed is in the store.
     pub fn commits(&self) -> tokio::sync::watch::Receiver<u64> {
         self.engine.watchers.commits()
     }
@@ -282,6 +285,22 @@ impl SessionManager {
     /// [`SessionError::Unavailable`] when the store is out of reach.
     pub async fn cursor(&self) -> Result<Cursor, SessionError> {
         Ok(self.engine.store.cursor().await?)
+    }
+
+    /// Takes in what all processes on the store had committed when this was called: sessions are
+    /// judged by that state or a later one from then on, for as long as the lease lasts. Runs by
+    /// itself as configured; where this process is alone on its store there is nothing to do.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the store is out of reach.
+    pub async fn catch_up(&self) -> Result<(), SessionError> {
+        self.engine.coherence.ensure_followed();
+        self.engine.coherence.catch_up().await
+    }
+
+    /// How this process keeps up with others on the same store; `None` where it is alone.
+    pub fn following(&self) -> Option<Following> {
+        self.engine.coherence.following()
     }
 
     /// How many sessions the near cache holds, and how many bytes they take by reckoning.

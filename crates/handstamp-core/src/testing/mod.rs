@@ -7,12 +7,14 @@ mod call;
 mod gate;
 mod held;
 mod machine;
+mod shared;
 mod store;
 
 pub use call::{Call, Counts, Failure, When};
 pub use gate::GateStore;
 pub use held::Held;
 pub use machine::ManualMachine;
+pub use shared::{MemoryNode, SharedMemory};
 
 pub use crate::random::SeededRng;
 pub use crate::time::ManualClock;

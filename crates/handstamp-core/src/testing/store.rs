@@ -1,5 +1,7 @@
 //! Every call of the contract, taken through the gate.
 
+use tokio::sync::watch;
+
 use super::call::Call;
 use super::gate::GateStore;
 use crate::chain::{ChainEnd, Cut, SealedBatch, Sealer};
@@ -169,6 +171,10 @@ impl<S: SessionStore> SessionStore for GateStore<S> {
         Box::pin(async move {
             self.pass(Call::Changes, None).await.to(self.inner.changes(after, limit)).await
         })
+    }
+
+    fn wakes(&self) -> Option<watch::Receiver<u64>> {
+        self.inner.wakes()
     }
 
     fn binding(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Binding>, StoreError>> {

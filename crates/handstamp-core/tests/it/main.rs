@@ -8,6 +8,7 @@ mod gate_store;
 mod memory_ledger;
 mod memory_store;
 mod model;
+mod nodes;
 mod regressions;
 mod schedule;
 mod sign_in_at_the_limit;

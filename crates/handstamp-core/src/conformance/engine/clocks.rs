@@ -117,7 +117,7 @@ pub async fn after_a_restart_the_idle_limit_is_late_by_the_slack_at_most(stage: 
     stage.clock.set(used.plus(HOUR).minus(MILLI));
     assert_eq!(look(&stage, &restarted, &ada).await, None);
     assert_eq!(look(&stage, &stage.sessions, &bob).await, None);
-    stage.clock.set(used.plus(HOUR));
+    stage.clock.set(used.plus(HOUR).plus(stage.late(&bob).await));
     let end = (EndReason::Idle, used.plus(HOUR));
     assert_eq!(look(&stage, &stage.sessions, &bob).await, Some(end));
     stage.clock.set(START.plus(HOUR).plus(touch_slack(HOUR)).minus(MILLI));
@@ -136,7 +136,7 @@ pub async fn activity_after_a_restart_is_exact_again(stage: Stage) {
     let end = restarted.now().plus(HOUR);
     stage.clock.set(end.minus(MILLI));
     assert_eq!(look(&stage, &restarted, &cookie).await, None);
-    stage.clock.set(end);
+    stage.clock.set(end.plus(stage.late(&cookie).await));
     assert_eq!(look(&stage, &restarted, &cookie).await, Some((EndReason::Idle, end)));
 }
 

@@ -1,6 +1,7 @@
 //! Where the engine's tests play: a manager over a gated store, with a clock set by hand.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::chain::Sealer;
 use crate::config::{SessionConfig, SessionConfigBuilder};
@@ -52,6 +53,8 @@ impl Stage {
         // Small, so that a test may make many managers.
         let config = SessionConfig::default().edit().cache_bytes(4 << 20).build().unwrap();
         let sessions = manager(&gate, &clock, &keys, &config);
+        // On a shared store the cache is trusted once the log has been read.
+        sessions.catch_up().await.unwrap();
         let fixture = Box::new(fixture);
         Self { fixture, gate, clock, keys, config, sessions }
     }
@@ -147,6 +150,14 @@ impl Stage {
         let seen = LastSeen { at: loaded.record.last_seen, is_exact: false };
         let (head, now) = (loaded.head.as_ref(), self.sessions.now());
         policy::standing(&loaded.record, head, answer.deployment, seen, now)
+    }
+
+    /// How late the idle limit ends a session: on a store that others write to, nobody knows activity
+    /// to the second.
+    pub async fn late(&self, cookie: &str) -> Duration {
+        let idle = self.record(id_of(cookie)).await.idle_lifetime;
+        let is_shared = self.gate.inner().capabilities().is_shared;
+        idle.filter(|_| is_shared).map(policy::touch_slack).unwrap_or_default()
     }
 
     /// The records of `who` that are live by what is stored.

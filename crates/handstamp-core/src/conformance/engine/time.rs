@@ -62,11 +62,15 @@ pub(super) async fn assert_buried(stage: &Stage, cookie: &str, reason: EndReason
 /// A session that is not used is good until the last millisecond of `life`, and over after it.
 async fn assert_unused_lives(stage: &Stage, cookie: &str, life: Duration, reason: EndReason) {
     let end = stage.sessions.now().plus(life);
+    let late = match reason {
+        EndReason::Idle => stage.late(cookie).await,
+        _ => Duration::ZERO,
+    };
     stage.clock.set(end.minus(SECOND));
     assert_eq!(look(stage, &stage.sessions, cookie).await, None);
     stage.clock.set(end.minus(MILLI));
     assert_eq!(look(stage, &stage.sessions, cookie).await, None);
-    stage.clock.set(end.plus(SECOND));
+    stage.clock.set(end.plus(late).plus(SECOND));
     assert_eq!(look(stage, &stage.sessions, cookie).await, Some((reason, end)));
     assert_buried(stage, cookie, reason, end).await;
 }
@@ -145,7 +149,7 @@ pub async fn a_refresh_does_not_move_the_idle_limit(stage: Stage) {
     let token = stage.refresh_token("ada").await;
     stage.clock.set(START.plus(HOUR).minus(MILLI));
     let next = stage.sessions.refresh(&token, None).await.unwrap().token.to_text().to_string();
-    stage.clock.set(START.plus(HOUR));
+    stage.clock.set(START.plus(HOUR).plus(stage.late(&next).await));
     let refused = stage.sessions.refresh(&next, None).await;
     assert!(matches!(refused, Err(SessionError::Expired { reason: EndReason::Idle, .. })));
     stage.sessions.shutdown().await.unwrap();
