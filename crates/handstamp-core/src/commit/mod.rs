@@ -9,6 +9,7 @@ mod round;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
@@ -18,7 +19,7 @@ pub(crate) use job::{Answer, Build, Committed, Job, NewSession, Reply, Spared};
 use crate::cache::Cache;
 use crate::chain::Sealer;
 use crate::error::SessionError;
-use crate::random::Rng;
+use crate::random::{Rng, random};
 use crate::store::SessionStore;
 use crate::time::Clock;
 use crate::watch::Watchers;
@@ -28,6 +29,13 @@ const BATCH: usize = 256;
 
 /// How often a job is tried again because another writer was faster.
 const TRIES: u32 = 64;
+
+/// After so many tries a job rests: two processes that write one session in step would else be faster
+/// than each other for ever, always the same one.
+const REST_AFTER: u32 = 4;
+
+/// The longest rest, in milliseconds. How long it is, is drawn.
+const LONGEST_REST: u8 = 8;
 
 /// What a committer works on.
 pub(crate) struct Parts {
@@ -54,6 +62,8 @@ struct Queue {
     jobs: VecDeque<Waiting>,
     /// How many jobs have ever come.
     submitted: u64,
+    /// How many rest before they are tried again.
+    resting: usize,
     is_draining: bool,
 }
 
@@ -72,12 +82,8 @@ impl Committer {
     pub(crate) fn submit(&self, make: impl FnOnce(Reply) -> Job) -> Answer {
         let (reply, answer) = oneshot::channel();
         let mut queue = self.0.lock();
-        queue.jobs.push_back(Waiting { job: make(reply), tries: 0 });
         queue.submitted += 1;
-        if !queue.is_draining {
-            queue.is_draining = true;
-            tokio::spawn(Arc::clone(&self.0).drain());
-        }
+        self.0.push(&mut queue, Waiting { job: make(reply), tries: 0 });
         answer
     }
 
@@ -98,7 +104,11 @@ impl Committer {
     pub(crate) async fn drained(&self) {
         loop {
             let idle = self.0.idle.notified();
-            if !self.0.lock().is_draining {
+            let is_idle = {
+                let queue = self.0.lock();
+                !queue.is_draining && queue.resting == 0
+            };
+            if is_idle {
                 return;
             }
             idle.await;
@@ -118,13 +128,27 @@ impl Inner {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn push(self: &Arc<Self>, queue: &mut Queue, waiting: Waiting) {
+        queue.jobs.push_back(waiting);
+        if !queue.is_draining {
+            queue.is_draining = true;
+            tokio::spawn(Arc::clone(self).drain());
+        }
+    }
+
     async fn drain(self: Arc<Self>) {
         let mut draining = Draining { inner: &self, is_done: false };
         while let Some(jobs) = self.next_jobs() {
             let again = round::run(&self.parts, jobs).await;
+            let (tired, again): (Vec<_>, Vec<_>) =
+                again.into_iter().partition(|waiting| waiting.is_tired());
             let mut queue = self.lock();
             for waiting in again.into_iter().rev() {
                 queue.jobs.push_front(waiting);
+            }
+            for waiting in tired {
+                queue.resting += 1;
+                tokio::spawn(Resting(Arc::clone(&self)).rest(waiting));
             }
         }
         draining.is_done = true;
@@ -140,6 +164,35 @@ impl Inner {
         }
         let count = queue.jobs.len().min(BATCH);
         Some(queue.jobs.drain(..count).collect())
+    }
+}
+
+impl Waiting {
+    /// Whether this job has lost so often that it rests before its next try.
+    const fn is_tired(&self) -> bool {
+        self.tries > 0 && self.tries.is_multiple_of(REST_AFTER)
+    }
+}
+
+/// A job that rests; counted for as long as it does.
+struct Resting(Arc<Inner>);
+
+impl Resting {
+    async fn rest(self, mut waiting: Waiting) {
+        let parts = &self.0.parts;
+        let drawn = random(&*parts.rng).map_or(0, |[byte]| byte);
+        tokio::time::sleep(Duration::from_millis(u64::from(drawn % LONGEST_REST))).await;
+        // Tried at once on what is there then.
+        waiting.job.needs().iter().for_each(|id| parts.cache.forget(id));
+        waiting.tries += 1;
+        self.0.push(&mut self.0.lock(), waiting);
+    }
+}
+
+impl Drop for Resting {
+    fn drop(&mut self) {
+        self.0.lock().resting -= 1;
+        self.0.idle.notify_waiters();
     }
 }
 

@@ -238,7 +238,7 @@ fn settle(
     again: &mut Again,
 ) {
     let fill = fill.as_ref();
-    let is_open = matches!(came, Came::Of(Outcome::Conflict(_)) | Came::Failed(_));
+    let is_open = matches!(came, Came::Of(Outcome::Conflict(_)) | Came::Failed(_) | Came::Lost(_));
     if let Some(begun) = group.only_if.filter(|_| is_open) {
         again.end_old(begun);
     }
