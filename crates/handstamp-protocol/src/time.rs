@@ -79,30 +79,27 @@ impl Text {
 }
 
 impl Time {
-    /// Its text. An answer tells several times, so this does without `format!`.
+    /// Its text. An answer tells several times, so this does without `format!`, and divides in 32
+    /// bits.
     fn text(self) -> Text {
         let (year, month, day) = date(self.0.div_euclid(MILLIS_PER_DAY));
-        let millis = self.0.rem_euclid(MILLIS_PER_DAY);
+        let millis = self.0.rem_euclid(MILLIS_PER_DAY) as u32;
         let (seconds, millis) = (millis / 1000, millis % 1000);
-        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
         let mut text = FORM;
-        put(&mut text[..4], year);
-        put(&mut text[5..7], month);
-        put(&mut text[8..10], day);
-        put(&mut text[11..13], hour);
-        put(&mut text[14..16], minute);
-        put(&mut text[17..19], second);
-        put(&mut text[20..23], millis);
+        let mut put = |at: usize, number: u32| {
+            text[at] = b'0' + (number / 10 % 10) as u8;
+            text[at + 1] = b'0' + (number % 10) as u8;
+        };
+        put(0, year / 100);
+        put(2, year);
+        put(5, month);
+        put(8, day);
+        put(11, seconds / 3600);
+        put(14, seconds / 60 % 60);
+        put(17, seconds % 60);
+        put(20, millis / 10);
+        text[22] = b'0' + (millis % 10) as u8;
         Text(text)
-    }
-}
-
-/// Writes a number, with as many digits as there is room for.
-fn put(room: &mut [u8], number: i64) {
-    let mut rest = number;
-    for digit in room.iter_mut().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
     }
 }
 
@@ -229,17 +226,17 @@ const fn days(year: i64, month: i64, day: i64) -> i64 {
     year.div_euclid(400) * DAYS_PER_ERA + in_era - DAYS_TO_EPOCH
 }
 
-/// The date that many days from the epoch: year, month, day.
-const fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + DAYS_TO_EPOCH;
-    let in_era = days.rem_euclid(DAYS_PER_ERA);
+/// The date that many days from the epoch: year, month, day. Told from an era earlier, where all
+/// days that can be told are positive.
+const fn date(days: i64) -> (u32, u32, u32) {
+    let days = (days + DAYS_TO_EPOCH + DAYS_PER_ERA) as u32;
+    let (era, in_era) = (days / DAYS_PER_ERA as u32, days % DAYS_PER_ERA as u32);
     let of_era = (in_era - in_era / 1460 + in_era / 36_524 - in_era / 146_096) / 365;
     let of_year = in_era - (365 * of_era + of_era / 4 - of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = days.div_euclid(DAYS_PER_ERA) * 400 + of_era + (month <= 2) as i64;
-    (year, month, day)
+    (era * 400 + of_era + (month <= 2) as u32 - 400, month, day)
 }
 
 #[cfg(test)]
@@ -275,8 +272,9 @@ mod tests {
         for day in first..=last {
             assert_eq!(date(day), expected);
             let (year, month, of_month) = expected;
-            assert_eq!(days(year, month, of_month), day);
-            expected = match (month, of_month == days_in(year, month)) {
+            let (y, m, d) = (i64::from(year), i64::from(month), i64::from(of_month));
+            assert_eq!(days(y, m, d), day);
+            expected = match (month, d == days_in(y, m)) {
                 (12, true) => (year + 1, 1, 1),
                 (_, true) => (year, month + 1, 1),
                 _ => (year, month, of_month + 1),

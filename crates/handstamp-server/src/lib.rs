@@ -13,6 +13,7 @@ pub mod geo;
 mod hub;
 mod idempotency;
 mod issue;
+mod json;
 mod limits;
 mod local;
 mod metrics;

@@ -17,6 +17,7 @@ use super::viewer::{Form, Viewer};
 use super::views::{Row, When};
 use super::{Answer, Stop, story};
 use crate::body::out_of_range;
+use crate::json::Body;
 use crate::risk::words::counted;
 use crate::routes::admin;
 use crate::service::Service;
@@ -160,7 +161,7 @@ pub(super) async fn undo(
     Form(Pressed {}): Form<Pressed>,
 ) -> Answer {
     let session = viewer.session.clone();
-    let told = admin::undo(State(service), viewer.operator, Path(id)).await?;
+    let Body(told) = admin::undo(State(service), viewer.operator, Path(id)).await?;
     session.flash("success", &format!("{} taken back.", counted(told.resumed, "session")))?;
     Ok(go("/admin/ui/sessions?active=true"))
 }

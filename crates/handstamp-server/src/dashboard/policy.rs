@@ -12,6 +12,7 @@ use super::viewer::Viewer;
 use super::views::Row;
 use super::{Answer, Stop};
 use crate::body::{Json, out_of_range};
+use crate::json::Body;
 use crate::risk::words::{counted, span};
 use crate::routes::admin;
 use crate::service::Service;
@@ -50,7 +51,7 @@ pub(super) async fn show(
     let outcome = match asked.is_empty() {
         true => None,
         false => {
-            let told = admin::dry_run(State(service), viewer.operator, Json(request)).await?;
+            let Body(told) = admin::dry_run(State(service), viewer.operator, Json(request)).await?;
             Some(Outcome {
                 checked: counted(told.checked, "live session"),
                 sessions: counted(told.sessions, "session"),

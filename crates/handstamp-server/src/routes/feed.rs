@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -17,6 +16,7 @@ use tokio::sync::watch;
 use crate::body::bad;
 use crate::caller::{Feed, ServiceCaller};
 use crate::feed::{Portion, Progress};
+use crate::json::Body;
 use crate::query::Query;
 use crate::service::Service;
 use crate::service_keys::ServiceKey;
@@ -68,7 +68,7 @@ pub(crate) async fn snapshot(
     _: ServiceCaller<Feed>,
 ) -> Result<Response, Problem> {
     let snapshot = service.feed.snapshot().await?;
-    Ok(([(CACHE_CONTROL, "no-store")], Json(snapshot)).into_response())
+    Ok(([(CACHE_CONTROL, "no-store")], Body(snapshot)).into_response())
 }
 
 /// One who follows.

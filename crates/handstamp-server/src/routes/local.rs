@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use axum::Json as Body;
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +28,7 @@ use super::sessions::told;
 use crate::answer::{Reader, log_entry, time};
 use crate::body::{Json, out_of_range};
 use crate::caller::Operator;
+use crate::json::Body;
 use crate::query::{Query, list_problem, page};
 use crate::service::Service;
 use crate::service_keys::{Scope, ServiceKey};

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::problem::Problem;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use crate::caller::{Operator, refused};
+use crate::json::Body;
 use crate::metrics;
 use crate::service::Service;
 
@@ -18,7 +18,7 @@ pub(crate) const KEYS_KEPT: &str = "public, max-age=300";
 
 /// `GET /.well-known/jwks.json`.
 pub(crate) async fn jwks(State(service): State<Arc<Service>>) -> Response {
-    ([(CACHE_CONTROL, KEYS_KEPT)], Json(service.access.jwks())).into_response()
+    ([(CACHE_CONTROL, KEYS_KEPT)], Body(service.access.jwks())).into_response()
 }
 
 /// `GET /openapi.json`.

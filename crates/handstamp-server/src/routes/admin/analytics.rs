@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json as Body;
 use axum::extract::{Path, State};
 use handstamp_axum::problem::Problem;
 use handstamp_core::SessionError;
@@ -14,6 +13,7 @@ use super::problem;
 use crate::answer::{time, timestamp};
 use crate::body::out_of_range;
 use crate::caller::Operator;
+use crate::json::Body;
 use crate::query::Query;
 use crate::service::Service;
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json as Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
@@ -17,6 +16,7 @@ use serde_json::Map;
 use super::{filter, note, problem, reason};
 use crate::body::{Json, out_of_range};
 use crate::caller::Operator;
+use crate::json::Body;
 use crate::routes::sessions::done;
 use crate::service::Service;
 

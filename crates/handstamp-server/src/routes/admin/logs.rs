@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json as Body;
 use axum::extract::State;
 use handstamp_axum::problem::Problem;
 use handstamp_core::{LogCheck, SessionError};
@@ -13,6 +12,7 @@ use crate::answer::{Reader, log_entry, time};
 use crate::audit::AuditError;
 use crate::body::out_of_range;
 use crate::caller::Operator;
+use crate::json::Body;
 use crate::query::{Query, list_problem, page};
 use crate::service::Service;
 

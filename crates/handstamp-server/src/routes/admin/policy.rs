@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json as Body;
 use axum::extract::State;
 use handstamp_axum::problem::Problem;
 use handstamp_core::Listed;
@@ -18,6 +17,7 @@ use super::problem;
 use crate::answer::{self, Shown};
 use crate::body::{Json, out_of_range};
 use crate::caller::Operator;
+use crate::json::Body;
 use crate::service::Service;
 
 /// How many sessions are shown of those that would be over.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json as Body;
 use axum::extract::{Path, State};
 use handstamp_axum::problem::Problem;
 use handstamp_protocol::admin::{AdminSessionsQuery, SuspendRequest, SuspendedAnswer};
@@ -12,6 +11,7 @@ use super::{filter, problem, reason, session_id};
 use crate::answer::{self, Shown};
 use crate::body::OptionalJson;
 use crate::caller::Operator;
+use crate::json::Body;
 use crate::query::{Query, list_problem, page};
 use crate::service::Service;
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json as Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use handstamp_axum::problem::Problem;
@@ -16,6 +15,7 @@ use serde_json::Map;
 use super::{note, problem, reason, subject_of};
 use crate::body::{Json, OptionalJson, out_of_range};
 use crate::caller::Operator;
+use crate::json::Body;
 use crate::routes::sessions::done;
 use crate::service::Service;
 

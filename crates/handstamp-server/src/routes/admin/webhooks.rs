@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json as Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::problem::Problem;
@@ -16,6 +15,7 @@ use http::StatusCode;
 use super::problem;
 use crate::body::{Json, out_of_range};
 use crate::caller::Operator;
+use crate::json::Body;
 use crate::query::{Query, page};
 use crate::service::Service;
 use crate::webhooks::WebhookError;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json as Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::SessionSlot;
@@ -23,6 +22,7 @@ use crate::body::{Json, OptionalJson, bad, out_of_range};
 use crate::caller::{Begin, Holder, ServiceCaller, Via, forbidden, refused};
 use crate::idempotency::Claim;
 use crate::issue;
+use crate::json::Body;
 use crate::limits::Limited;
 use crate::service::Service;
 use crate::service_keys::ServiceKey;

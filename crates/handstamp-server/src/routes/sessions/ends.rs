@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json as Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::SessionRejection;
@@ -20,6 +19,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::body::{FormOrJson, Json, OptionalJson};
 use crate::caller::{Holder, forget_cookie, refused};
+use crate::json::Body;
 use crate::service::Service;
 
 /// The longest name of a device, in characters.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use handstamp_axum::problem::Problem;
 use handstamp_core::SessionError;
@@ -14,6 +13,7 @@ use handstamp_protocol::sessions::{MySessionsQuery, SessionList};
 
 use crate::answer::{self, Reader, log_entry};
 use crate::caller::{Holder, refused};
+use crate::json::Body;
 use crate::query::{Query, list_problem, page};
 use crate::service::Service;
 
@@ -26,7 +26,7 @@ pub(crate) async fn my_sessions(
     State(service): State<Arc<Service>>,
     holder: Holder,
     Query(query): Query<MySessionsQuery>,
-) -> Result<Json<SessionList>, Problem> {
+) -> Result<Body<SessionList>, Problem> {
     let page = page(query.limit, query.cursor)?;
     let (subject, own) = (subject(&holder)?, holder.own()?);
     let (mut sessions, rest) = match page.after.as_deref() {
@@ -35,13 +35,13 @@ pub(crate) async fn my_sessions(
         Some(_) => (Vec::new(), page),
     };
     if rest.limit == 0 {
-        return Ok(Json(SessionList { sessions, next: Some(AFTER_CURRENT.to_owned()) }));
+        return Ok(Body(SessionList { sessions, next: Some(AFTER_CURRENT.to_owned()) }));
     }
     let listed = service.sessions.list(&subject, query.include.is_some(), &rest);
     let listed = listed.await.map_err(list_problem)?;
     let others = listed.sessions.iter().filter(|one| one.record.id != own.record.id);
     sessions.extend(others.map(|one| answer::session(answer::Shown::listed(one, false))));
-    Ok(Json(SessionList { sessions, next: listed.next }))
+    Ok(Body(SessionList { sessions, next: listed.next }))
 }
 
 /// `GET /sessions/my-session-logs`.
@@ -49,12 +49,12 @@ pub(crate) async fn my_session_logs(
     State(service): State<Arc<Service>>,
     holder: Holder,
     Query(query): Query<PageQuery>,
-) -> Result<Json<LogList>, Problem> {
+) -> Result<Body<LogList>, Problem> {
     let page = page(query.limit, query.cursor)?;
     let filter = EventFilter { subject: Some(subject(&holder)?), ..EventFilter::default() };
     let listed = service.sessions.events(&filter, &page).await.map_err(list_problem)?;
     let logs = listed.events.iter().map(|event| log_entry(event, Reader::Holder)).collect();
-    Ok(Json(LogList { logs, next: listed.next }))
+    Ok(Body(LogList { logs, next: listed.next }))
 }
 
 /// Whose sessions are asked for; an anonymous session belongs to nobody.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json as Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::problem::Problem;
@@ -19,6 +18,7 @@ use crate::answer::timestamp;
 use crate::body::{OptionalJson, out_of_range};
 use crate::caller::{Holder, Via, refused};
 use crate::issue;
+use crate::json::Body;
 use crate::limits::Limited;
 use crate::service::Service;
 

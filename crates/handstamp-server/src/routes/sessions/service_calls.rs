@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json as Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::SessionRejection;
@@ -23,6 +22,7 @@ use crate::answer;
 use crate::body::{FormOrJson, Json, out_of_range};
 use crate::caller::{Failures, Introspect, ServiceCaller, StepUp, refused};
 use crate::issue;
+use crate::json::Body;
 use crate::limits::Limited;
 use crate::risk;
 use crate::service::Service;

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use handstamp_axum::problem::Problem;
 use handstamp_protocol::sessions::{Reason, Session};
 use handstamp_protocol::status::{ActiveStatus, False, FirstToExpire, InactiveStatus, True};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::answer::{self, next_limit, time};
 use crate::caller::{Holder, OwnSession, Via};
+use crate::json::Body;
 use crate::service::Service;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// `GET /sessions/status`. Not activity.
@@ -33,15 +33,8 @@ pub(crate) async fn status(
     }
 }
 
-/// About as long as an answer gets.
-const LENGTH: usize = 1024;
-
 fn told(status: &impl Serialize) -> Response {
-    let mut text = Vec::with_capacity(LENGTH);
-    // What is written into memory always can be.
-    let _ = serde_json::to_writer(&mut text, status);
-    let mut response = Response::new(text.into());
-    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    let mut response = Body(status).into_response();
     response.headers_mut().insert(CACHE_CONTROL, NO_STORE);
     response
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json as Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::problem::Problem;
@@ -18,6 +17,7 @@ use super::ends::own;
 use crate::answer::{reason, time};
 use crate::body::Json;
 use crate::caller::{Holder, Via, forbidden, refused};
+use crate::json::Body;
 use crate::service::Service;
 
 /// `POST /sessions/why`: by a token whose proof is good, however old it is.
