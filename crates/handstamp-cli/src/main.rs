@@ -24,6 +24,11 @@ mod signals;
 
 use std::process::ExitCode;
 
+/// A request takes some thirty small pieces of memory and gives them back on the same thread.
+#[cfg(feature = "serve")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use args::Command;
 
 fn main() -> ExitCode {

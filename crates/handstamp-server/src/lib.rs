@@ -9,6 +9,7 @@ pub mod client;
 mod dashboard;
 mod error;
 mod feed;
+mod front;
 pub mod geo;
 mod hub;
 mod idempotency;

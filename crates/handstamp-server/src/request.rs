@@ -3,7 +3,10 @@
 
 mod ids;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -49,26 +52,36 @@ const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PAT
 /// A year, as ASVS 3.4.1 asks for; sent only where the service is reached over https.
 const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000; includeSubDomains");
 
-/// Runs the request.
+/// Runs a request that the router has found a call for, if there is one.
 pub(crate) async fn pass(
     State(service): State<Arc<Service>>,
     request: Request,
     next: Next,
 ) -> Response {
+    let path = request.extensions().get::<MatchedPath>().cloned();
+    let path = path.as_ref().map_or("-", MatchedPath::as_str);
+    passed(&service, path, request, |request| next.run(request)).await
+}
+
+/// Runs a request for the call at `path`, which answers by `answer`.
+pub(crate) async fn passed<F: Future<Output = Response>>(
+    service: &Service,
+    path: &str,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let id = service.request_ids.of(request.headers());
     let began = Instant::now();
     let method = request.method().clone();
-    let path = request.extensions().get::<MatchedPath>().cloned();
     // TRACE would echo what the request carries, cookies included.
     let mut response = match method {
         Method::TRACE => not_here(),
-        _ => match demanded(&service, request.headers()).await {
-            Ok(()) => in_time(&service, next.run(request)).await,
+        _ => match demanded(service, request.headers()).await {
+            Ok(()) => in_time(service, answer(request)).await,
             Err(problem) => problem.respond(),
         },
     };
-    finish(&service, id.clone(), &mut response);
-    let path = path.as_ref().map_or("-", MatchedPath::as_str);
+    finish(service, id.clone(), &mut response);
     let status = response.status().as_u16();
     service.metrics.request(&method, path, status, began.elapsed());
     tracing::debug!(target: "handstamp::access", id = id.to_str().ok(), %method, path, status);
@@ -78,6 +91,11 @@ pub(crate) async fn pass(
 /// The answer, or a 503 when its head does not come in time. What was begun goes on; an event
 /// stream has its head at once and is not bound by it.
 async fn in_time(service: &Service, answer: impl Future<Output = Response>) -> Response {
+    let mut answer = pin!(answer);
+    // Most answers are there at once, and need no timer.
+    if let Poll::Ready(response) = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+        return response;
+    }
     let limit = service.settings.server.request_timeout;
     match tokio::time::timeout(limit, answer).await {
         Ok(response) => response,

@@ -1,6 +1,5 @@
 //! Serving: over TCP for everybody, over a local socket for the operator of this machine.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +11,10 @@ use handstamp_protocol::paths;
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::error::StartError;
+use crate::front::Front;
 use crate::local;
 use crate::routes::well_known;
-use crate::service::{Service, router};
+use crate::service::Service;
 use crate::work;
 
 /// The local socket in a data folder.
@@ -89,7 +89,7 @@ pub async fn serve(
     grace: Duration,
 ) -> std::io::Result<()> {
     let Listeners { tcp, local, figures } = listeners;
-    let app = router(Arc::clone(&service));
+    let front = Front::new(Arc::clone(&service));
     work::start(&service);
     let stopper = Arc::clone(&service);
     tokio::spawn(async move {
@@ -100,8 +100,7 @@ pub async fn serve(
         // Answers are small and written whole: waiting for more only delays them.
         let _ = stream.set_nodelay(true);
     });
-    let remote = axum::serve(tcp, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(service.stopping());
+    let remote = axum::serve(tcp, front).with_graceful_shutdown(service.stopping());
     let locally = async {
         let Some(LocalListener { listener, file: _file }) = local else {
             return service.stopping().await;

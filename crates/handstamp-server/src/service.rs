@@ -236,10 +236,6 @@ pub(crate) fn complete(mut router: Router<Arc<Service>>, service: Arc<Service>) 
         router = router.route(route.path, route.into_handler());
     }
     router = router.merge(dashboard::router());
-    let for_layer = Arc::clone(&service);
-    let sessions = SessionLayer::new(service.sessions.clone())
-        .client_ip(move |parts| Some(for_layer.proxies.client_address(peer(parts), &parts.headers)))
-        .exempt(is_no_browser);
     let router = router
         .fallback(|| async { nothing_here(StatusCode::NOT_FOUND, "there is nothing here") })
         .method_not_allowed_fallback(|| async {
@@ -249,7 +245,7 @@ pub(crate) fn complete(mut router: Router<Arc<Service>>, service: Arc<Service>) 
         .layer((
             from_fn_with_state(Arc::clone(&service), request::pass),
             DefaultBodyLimit::max(service.settings.server.body_limit),
-            sessions,
+            session_layer(&service),
         ));
     // Where nobody wants traces, no request passes by it.
     let router = match service.telemetry {
@@ -257,6 +253,14 @@ pub(crate) fn complete(mut router: Router<Arc<Service>>, service: Arc<Service>) 
         None => router,
     };
     router.with_state(service)
+}
+
+/// Gives every request its session.
+pub(crate) fn session_layer(service: &Arc<Service>) -> SessionLayer {
+    let within = Arc::clone(service);
+    SessionLayer::new(service.sessions.clone())
+        .client_ip(move |parts| Some(within.proxies.client_address(peer(parts), &parts.headers)))
+        .exempt(is_no_browser)
 }
 
 fn nothing_here(status: StatusCode, detail: &'static str) -> Problem {

@@ -17,7 +17,8 @@ use handstamp_protocol::{
     webhooks as hooks, why,
 };
 pub(crate) use local::local;
-use route::{Route, Who, route};
+pub(crate) use route::{Direct, Route};
+use route::{Who, route};
 
 use crate::service_keys::Scope;
 
@@ -59,6 +60,7 @@ fn begin() -> Vec<Route> {
 fn mine() -> Vec<Route> {
     vec![
         route!(GET paths::STATUS, sessions::status, "Is my session live, and for how long?")
+            .frequent()
             .answers::<status::Status>(200)
             .problems(&[400, 403]),
         route!(GET paths::MY_SESSIONS, sessions::my_sessions, "List my sessions")
@@ -139,6 +141,7 @@ fn follow() -> Vec<Route> {
             .by(Who::Operator)
             .answers_as(200, crate::sse::MEDIA),
         route!(ANY paths::VERIFY, forward::verify, "May this request pass? For proxies, by any method")
+            .frequent()
             .by(Who::Holder)
             .query::<verify::VerifyQuery>()
             .answers_as(200, "text/plain")

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
+use axum::extract::Request;
+use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter};
+use futures_util::future::BoxFuture;
 use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -46,6 +49,23 @@ pub(crate) struct Answer {
     pub(crate) schema: Option<SchemaOf>,
 }
 
+/// A handler without a router around it.
+pub(crate) type Handler = fn(Request, Arc<Service>) -> BoxFuture<'static, Response>;
+
+/// A call that is made so often that it is served without a router.
+#[derive(Clone, Copy)]
+pub(crate) struct Direct {
+    pub(crate) path: &'static str,
+    pub(crate) handler: Handler,
+}
+
+impl Direct {
+    /// Whether a request makes this call.
+    pub(crate) fn is_for(&self, request: &Request) -> bool {
+        request.uri().path() == self.path && *request.method() == Method::GET
+    }
+}
+
 /// One call.
 #[derive(Clone)]
 pub(crate) struct Route {
@@ -61,6 +81,8 @@ pub(crate) struct Route {
     /// Statuses of problems beyond those that follow from who calls and what is taken.
     pub(crate) problems: &'static [u16],
     handler: MethodRouter<Arc<Service>>,
+    direct: Handler,
+    is_frequent: bool,
 }
 
 /// Makes a [`Route`] of a handler: `route!(POST "/sessions" begin, "Begin a session")`. `ANY` takes
@@ -73,6 +95,7 @@ macro_rules! route {
             stringify!($handler),
             $summary,
             |_| axum::routing::any($handler),
+            |request, service| axum::handler::Handler::call($handler, request, service),
         )
     };
     ($method:ident $path:expr, $handler:expr, $summary:literal) => {
@@ -82,6 +105,7 @@ macro_rules! route {
             stringify!($handler),
             $summary,
             |filter| axum::routing::on(filter, $handler),
+            |request, service| axum::handler::Handler::call($handler, request, service),
         )
     };
 }
@@ -94,10 +118,13 @@ impl Route {
         id: &'static str,
         summary: &'static str,
         handler: impl FnOnce(MethodFilter) -> MethodRouter<Arc<Service>>,
+        direct: Handler,
     ) -> Self {
         let filter = MethodFilter::try_from(method.clone()).unwrap_or(MethodFilter::GET);
         Self {
             handler: handler(filter),
+            direct,
+            is_frequent: false,
             method,
             path,
             id,
@@ -158,6 +185,20 @@ impl Route {
     pub(crate) fn problems(mut self, statuses: &'static [u16]) -> Self {
         self.problems = statuses;
         self
+    }
+
+    /// It is made far more often than others: a GET takes the short way.
+    pub(crate) fn frequent(mut self) -> Self {
+        self.is_frequent = true;
+        self
+    }
+
+    /// How it is served without a router, if it is frequent. The router gives a handler what is in
+    /// the path, and bounds the body; a call with either goes there.
+    pub(crate) fn direct(&self) -> Option<Direct> {
+        let needs_router = self.path.contains('{') || !matches!(self.takes, Takes::Nothing);
+        let is_direct = self.is_frequent && self.method == Method::GET && !needs_router;
+        is_direct.then_some(Direct { path: self.path, handler: self.direct })
     }
 
     /// What axum needs to serve it.
