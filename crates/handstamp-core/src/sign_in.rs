@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::config::SessionConfig;
 use crate::data::{self, Data, DataError, JsonText};
 use crate::error::SessionError;
-use crate::id::{ParseIdError, Subject};
+use crate::event::Event;
+use crate::id::{ParseIdError, SessionId, Subject};
 use crate::record::{Assurance, Client, Kind, Profile, Record, Transport};
 use crate::roles::Roles;
 use crate::time::Timestamp;
@@ -81,6 +82,7 @@ pub struct SignIn {
     pub(crate) audience: Vec<Arc<str>>,
     pub(crate) client_id: Option<Arc<str>>,
     pub(crate) upgrade: Option<Upgrade>,
+    pub(crate) told: Vec<Event>,
 }
 
 /// The token of the session that a sign-in takes over from; none if the text was no token.
@@ -135,6 +137,7 @@ impl SignIn {
             audience: Vec::new(),
             client_id: None,
             upgrade: None,
+            told: Vec::new(),
         }
     }
 
@@ -200,7 +203,7 @@ impl SignIn {
 
     /// Where they sign in from. Default what the request tells.
     pub fn client(mut self, client: Client) -> Self {
-        self.client = Some(client);
+        self.client = Some(client.cut());
         self
     }
 
@@ -276,6 +279,26 @@ impl SignIn {
 }
 
 impl SignIn {
+    /// What the audit log is to say beside that the session began: committed with it, or not at
+    /// all. The engine puts the session's id into each event, which the caller cannot know yet.
+    ///
+    /// For what was found out about somebody before they were let in: see
+    /// [`SessionManager::event`](crate::SessionManager::event).
+    pub fn telling(mut self, events: Vec<Event>) -> Self {
+        self.told = events;
+        self
+    }
+
+    /// Who signs in, as what, and from where if that is told.
+    pub const fn parts(&self) -> (&Subject, Kind, Option<&Client>) {
+        (&self.subject, self.kind, self.client.as_ref())
+    }
+
+    /// The events that are told, for the session that begins.
+    pub(crate) fn told_of(&self, session: SessionId) -> impl Iterator<Item = Event> + '_ {
+        self.told.iter().map(move |event| Event { session: Some(session), ..event.clone() })
+    }
+
     /// Absolute and idle lifetime of the session: as configured, or as asked if that is shorter.
     fn lifetimes(&self, config: &SessionConfig) -> (Duration, Option<Duration>) {
         let (ttl, idle) = config.lifetimes(self.is_remembered);
@@ -306,7 +329,7 @@ impl SignIn {
             record.label.clone_from(&self.label);
         }
         if let Some(client) = &self.client {
-            record.client = client.clone().cut();
+            record.client = client.clone();
         }
     }
 }

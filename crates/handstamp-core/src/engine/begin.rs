@@ -230,7 +230,8 @@ impl Plan {
             content.put_values_into(&mut record);
         }
         let limit = begin.sign_in.as_ref().and(engine.config.limit());
-        let events = vec![started(engine, &record, old, now)?];
+        let mut events = vec![started(engine, &record, old, now)?];
+        events.extend(begin.sign_in.iter().flat_map(|sign_in| sign_in.told_of(self.id)));
         Ok(NewSession { record: Box::new(record), limit, events })
     }
 }

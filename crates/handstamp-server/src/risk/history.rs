@@ -30,17 +30,15 @@ pub(super) struct Past<'a> {
 }
 
 impl Past<'_> {
-    /// The sign-ins of `subject` before that of `session`, as far as the rules need them.
+    /// The sign-ins of `subject`, as far as the rules need them.
     pub(super) async fn of(
         &self,
         subject: &Subject,
-        session: SessionId,
         signal: &BeginSignal<'_>,
     ) -> Result<History, SessionError> {
         let store = self.sessions.store();
         let listed = store.by_subject(subject, true, &Page::first(LOOK)).await?.records;
-        let others = listed.iter().filter(|record| record.id != session);
-        let trusted = others.filter(|record| self.is_trusted(record));
+        let trusted = listed.iter().filter(|record| self.is_trusted(record));
         let mut history = History(
             trusted.map(|record| seen(record.created_at, &record.client, self.geo)).collect(),
         );

@@ -3,11 +3,13 @@
 //! The rules are pure functions over what just happened and what is known from before
 //! ([`rules`]). [`Risk`] gathers that, asks them, writes what they find into the audit log as
 //! events that explain themselves ([`explain`]), and sets the session aside or ends it where an
-//! operator has said so, all before the answer leaves.
+//! operator has said so, all before the answer leaves. Of a sign-in that is told in one step with
+//! the session ([`Foreseen`]).
 //!
 //! A rule is a guess. By default it only tells; `docs/concepts/risk.md` says how each can be wrong.
 
 mod advice;
+mod begin;
 mod config;
 mod history;
 mod recent;
@@ -23,13 +25,14 @@ pub(crate) mod words;
 use std::net::IpAddr;
 
 pub use advice::Advice;
+pub use begin::Foreseen;
 pub use config::{RiskConfig, RiskConfigError, Threshold, Throttle};
 use handstamp_core::event::{self, Event};
 use handstamp_core::id::{SessionId, Subject};
-use handstamp_core::record::{Client, EndReason, Kind, Record};
+use handstamp_core::record::{Client, EndReason, Record};
 use handstamp_core::store::{EventFilter, Page};
 use handstamp_core::{SessionError, SessionManager, SignInFailure};
-use history::{Past, seen};
+use history::seen;
 pub use recent::{Attempt, Recent};
 pub use rule::{Action, Finding, ParseActionError, Rule, Severity};
 pub use signal::{
@@ -65,7 +68,7 @@ pub struct Risk {
 /// What came of asking the rules about a session.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Verdict {
-    /// The strictest of what is done about the findings; it has been done.
+    /// The strictest of what is done about the findings.
     pub action: Action,
     /// What was found.
     pub findings: Vec<Finding>,
@@ -106,48 +109,12 @@ impl Risk {
         seed::seed(&self.recent, sessions).await
     }
 
-    /// Judges a session that has begun, before any token of it is handed out. Guests are not
-    /// judged: nobody claims to be anybody.
-    ///
-    /// # Errors
-    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
-    /// **Hand out no token then**: it is not known whether a rule would have stopped the session.
-    pub async fn on_begin(
-        &self,
-        sessions: &SessionManager,
-        record: &Record,
-    ) -> Result<Verdict, SessionError> {
-        let Some(subject) = record.subject.as_ref().filter(|_| record.kind == Kind::User) else {
-            return Ok(Verdict::default());
-        };
-        let (client, at) = (&record.client, record.created_at);
-        let attempt = Attempt { subject: Some(subject), name: None, address: client.ip, at };
-        let place = client.ip.and_then(|ip| self.geo.place(ip));
-        let signal = BeginSignal {
-            at,
-            device: Device::of(client),
-            source: client.ip.map(source_of),
-            place: place.as_ref(),
-            tally: self.recent.began(&attempt),
-        };
-        let past = Past { sessions, geo: &self.geo, since: at.minus(self.config.remember) };
-        let history = past.of(subject, record.id, &signal).await?;
-        let findings = rules::on_begin(&signal, &history, &self.config);
-        let scene = Scene::of(sessions, record, client, During::SignIn);
-        let is_new = signal.device.is_known() && !history.knows_device(signal.device);
-        let more = is_new.then(|| scene.event(event::Action::DeviceNew)).transpose()?;
-        let verdict = self.conclude(&scene, findings, more).await?;
-        if !verdict.action.stops() {
-            self.recent.trust(&attempt);
-        }
-        Ok(verdict)
-    }
-
     /// Judges a refresh by `client`, before its answer leaves. `record` says how the session began.
     /// What was told of this session before is neither told again nor acted on again.
     ///
     /// # Errors
-    /// As [`on_begin`](Self::on_begin).
+    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
+    /// **Hand out no token then**: it is not known whether a rule would have stopped the session.
     pub async fn on_refresh(
         &self,
         sessions: &SessionManager,
@@ -172,7 +139,7 @@ impl Risk {
         let mut is_told = is_told.into_iter();
         findings.retain(|_| is_told.next() != Some(true));
         let scene = Scene::of(sessions, record, client, During::Refresh);
-        self.conclude(&scene, findings, None).await
+        self.conclude(&scene, findings).await
     }
 
     /// Judges that a superseded refresh token of `session` came back from `client`. The engine has
@@ -181,7 +148,7 @@ impl Risk {
     /// `reuse`, or [`SessionError::Suspended`].
     ///
     /// # Errors
-    /// As [`on_begin`](Self::on_begin).
+    /// As [`on_refresh`](Self::on_refresh).
     pub async fn on_reuse(
         &self,
         sessions: &SessionManager,
@@ -198,7 +165,7 @@ impl Risk {
         }
         let words = "with a token that had been exchanged before";
         let scene = Scene::of(sessions, &record, client, During::Refresh);
-        self.conclude(&scene, vec![Finding::new(rule, words)], None).await
+        self.conclude(&scene, vec![Finding::new(rule, words)]).await
     }
 
     /// Counts a sign-in that failed, and advises about the next. Call it after
@@ -220,9 +187,7 @@ impl Risk {
         let findings = rules::on_failure(&signal, &self.config);
         let client = &failure.client;
         let scene = Scene { sessions, during: During::Failure, subject, session: None, client };
-        let events =
-            findings.iter().map(|found| scene.finding(found, self.config.action(found.rule)));
-        sessions.tell(events.collect::<Result<_, _>>()?).await?;
+        sessions.tell(self.events(&scene, &findings)?).await?;
         let is_named = subject.is_some() || name.is_some();
         let recent = if is_named { signal.tally.by_subject } else { signal.tally.by_address };
         Ok(FailureVerdict { recent, advice, findings })
@@ -247,18 +212,40 @@ impl Risk {
         &self,
         scene: &Scene<'_>,
         findings: Vec<Finding>,
-        more: Option<Event>,
     ) -> Result<Verdict, SessionError> {
-        let action_of = |finding: &Finding| self.config.action(finding.rule);
-        let told = findings.iter().map(|finding| scene.finding(finding, action_of(finding)));
-        let events = more.map(Ok).into_iter().chain(told).collect::<Result<_, _>>()?;
-        scene.sessions.tell(events).await?;
-        let strictest = findings.iter().max_by_key(|finding| action_of(finding));
-        let action = strictest.map(action_of).unwrap_or_default();
-        if let (Some(id), Some(finding)) = (scene.session, strictest) {
-            carry_out(scene.sessions, id, action, finding.rule).await?;
+        scene.sessions.tell(self.events(scene, &findings)?).await?;
+        let verdict = self.verdict(findings);
+        if let Some(id) = scene.session {
+            self.carry_out(scene.sessions, id, &verdict).await?;
         }
-        Ok(Verdict { action, findings })
+        Ok(verdict)
+    }
+
+    /// What the log is to say of these findings.
+    fn events(&self, scene: &Scene<'_>, findings: &[Finding]) -> Result<Vec<Event>, SessionError> {
+        let told =
+            findings.iter().map(|found| scene.finding(found, self.config.action(found.rule)));
+        told.collect()
+    }
+
+    /// The strictest of what is to be done about these findings.
+    fn verdict(&self, findings: Vec<Finding>) -> Verdict {
+        let actions = findings.iter().map(|finding| self.config.action(finding.rule));
+        Verdict { action: actions.max().unwrap_or_default(), findings }
+    }
+
+    /// Does what is to be done about findings; they are told.
+    async fn carry_out(
+        &self,
+        sessions: &SessionManager,
+        id: SessionId,
+        verdict: &Verdict,
+    ) -> Result<(), SessionError> {
+        let action_of = |finding: &Finding| self.config.action(finding.rule);
+        match verdict.findings.iter().max_by_key(|finding| action_of(finding)) {
+            Some(strictest) => carry_out(sessions, id, verdict.action, strictest.rule).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -54,9 +54,22 @@ impl World {
     }
 
     async fn sign_in(&self, subject: &str, address: &str, agent: &str) -> (Begun, Verdict) {
-        let sign_in = SignIn::new(subject).unwrap().client(self.client(address, agent));
-        let begun = self.sessions.begin(sign_in.transport(Transport::Token)).await.unwrap();
-        let verdict = self.risk.on_begin(&self.sessions, &begun.record).await.unwrap();
+        self.sign_in_from(subject, self.client(address, agent)).await
+    }
+
+    async fn sign_in_from(&self, subject: &str, client: Client) -> (Begun, Verdict) {
+        let sign_in = SignIn::new(subject).unwrap().client(client).transport(Transport::Token);
+        let foreseen = self.foresee(&sign_in).await.unwrap();
+        self.begin(sign_in, foreseen).await
+    }
+
+    async fn foresee(&self, sign_in: &SignIn) -> Result<Foreseen, SessionError> {
+        self.risk.foresee(&self.sessions, sign_in).await
+    }
+
+    async fn begin(&self, sign_in: SignIn, foreseen: Foreseen) -> (Begun, Verdict) {
+        let begun = self.sessions.begin(foreseen.told_by(sign_in)).await.unwrap();
+        let verdict = self.risk.begun(&self.sessions, foreseen, &begun.record).await.unwrap();
         (begun, verdict)
     }
 
@@ -247,8 +260,9 @@ async fn b11_one_subject_is_not_judged_by_another() {
 async fn b11_guests_are_not_judged() {
     let world = World::of(all(Action::End));
     let guest = SignIn::new("guest-1").unwrap().guest().client(world.client(PARIS, FIREFOX));
-    let begun = world.sessions.begin(guest).await.unwrap();
-    let verdict = world.risk.on_begin(&world.sessions, &begun.record).await.unwrap();
+    let foreseen = world.foresee(&guest).await.unwrap();
+    assert_eq!(foreseen, Foreseen::default());
+    let (_, verdict) = world.begin(guest, foreseen).await;
     assert_eq!((verdict, world.told().await), (Verdict::default(), Vec::new()));
 }
 
@@ -266,8 +280,7 @@ async fn b11_a_fingerprint_tells_two_devices_of_one_kind_apart() {
     let sign_in = async |fingerprint: &str| {
         let fingerprint = Some(fingerprint.into());
         let client = Client { fingerprint, ..world.client(PARIS, FIREFOX) };
-        let begun = world.sessions.begin(SignIn::new("ada").unwrap().client(client)).await.unwrap();
-        names(&world.risk.on_begin(&world.sessions, &begun.record).await.unwrap())
+        names(&world.sign_in_from("ada", client).await.1)
     };
     assert_eq!(sign_in("one").await, []);
     assert_eq!(sign_in("other").await, [Rule::NewDevice]);
@@ -443,14 +456,13 @@ async fn f10_a_name_that_was_typed_is_counted_in_any_spelling_and_told_to_nobody
 
 #[tokio::test]
 async fn b11_when_the_store_is_down_the_answer_is_an_error_and_no_verdict() {
-    for call in [Call::BySubject, Call::Events, Call::Append] {
+    for call in [Call::BySubject, Call::Events] {
         let gate = GateStore::new(MemoryStore::new());
         let world = World::over(gate.clone(), all(Action::End));
         world.sign_in("ada", PARIS, FIREFOX).await;
-        let sign_in = SignIn::new("ada").unwrap().client(world.client(NEW_YORK, CURL));
-        let begun = world.sessions.begin(sign_in).await.unwrap();
         gate.fail_next(call, Failure::Unavailable);
-        let judged = world.risk.on_begin(&world.sessions, &begun.record).await;
+        let sign_in = SignIn::new("ada").unwrap().client(world.client(NEW_YORK, CURL));
+        let judged = world.foresee(&sign_in).await;
         assert!(matches!(judged, Err(SessionError::Unavailable(_))), "{call:?}: {judged:?}");
     }
 }
@@ -461,10 +473,50 @@ async fn b11_a_usual_sign_in_costs_one_read_and_nothing_else() {
     let world = World::over(gate.clone(), RiskConfig::default());
     world.sign_in("ada", PARIS, FIREFOX).await;
     let sign_in = SignIn::new("ada").unwrap().client(world.client(PARIS, FIREFOX));
-    let begun = world.sessions.begin(sign_in).await.unwrap();
     let before = gate.counts();
-    world.risk.on_begin(&world.sessions, &begun.record).await.unwrap();
+    let foreseen = world.foresee(&sign_in).await.unwrap();
     let after = gate.counts();
     assert_eq!(after.by_subject - before.by_subject, 1);
     assert_eq!(after.total() - before.total(), 1);
+    world.begin(sign_in, foreseen).await;
+    assert_eq!(gate.counts().total() - after.total(), 1, "one commit, whatever was found");
+}
+
+#[tokio::test]
+async fn b11_what_is_found_is_committed_with_the_session_or_not_at_all() {
+    let gate = GateStore::new(MemoryStore::new());
+    let world = World::over(gate.clone(), RiskConfig::default());
+    world.sign_in("ada", PARIS, FIREFOX).await;
+    let sign_in = SignIn::new("ada").unwrap().client(world.client(NEW_YORK, CURL));
+    let before = (gate.counts(), world.told().await.len());
+    let foreseen = world.foresee(&sign_in).await.unwrap();
+    gate.fail_next(Call::Commit, Failure::Unavailable);
+    assert!(world.sessions.begin(foreseen.told_by(sign_in.clone())).await.is_err());
+    assert_eq!(world.told().await.len(), before.1);
+    let (begun, verdict) = world.begin(sign_in, foreseen).await;
+    assert_eq!(verdict.findings.len(), 3);
+    assert_eq!(gate.counts().append, before.0.append);
+    let filter = EventFilter { session: Some(begun.record.id), ..EventFilter::default() };
+    let told = world.sessions.events(&filter, &Page::first(10)).await.unwrap().events;
+    let actions: Vec<_> = told.iter().rev().map(|event| event.action.to_string()).collect();
+    assert_eq!(
+        actions,
+        [
+            "session.started",
+            "device.new",
+            "risk.new_device",
+            "risk.new_country",
+            "risk.impossible_travel",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn b11_of_two_first_sign_ins_at_once_both_are_told() {
+    let world = World::of(RiskConfig::default());
+    let sign_in = SignIn::new("ada").unwrap().client(world.client(PARIS, FIREFOX));
+    let (one, other) = tokio::join!(world.foresee(&sign_in), world.foresee(&sign_in));
+    let begin = |foreseen: Result<_, _>| world.begin(sign_in.clone(), foreseen.unwrap());
+    tokio::join!(begin(one), begin(other));
+    assert_eq!(world.told().await, ["device.new", "device.new"]);
 }

@@ -24,6 +24,7 @@ use crate::idempotency::Claim;
 use crate::issue;
 use crate::json::Body;
 use crate::limits::Limited;
+use crate::risk::Foreseen;
 use crate::service::Service;
 use crate::service_keys::ServiceKey;
 
@@ -50,11 +51,11 @@ pub(crate) async fn begin(
     let client = service.client_told(&request.client);
     let begun = begin_for(&service, &key, &request, client.clone()).await;
     match (begun, claim) {
-        (Ok(begun), claim) => {
+        (Ok((begun, foreseen)), claim) => {
             if let Some(claim) = claim {
                 claim.fill(begun.record.id).await?;
             }
-            judge(&service, &begun).await?;
+            stop(&service, &begun, foreseen).await?;
             created(&service, &begun)
         }
         (Err(problem), claim) => {
@@ -71,18 +72,20 @@ async fn begin_for(
     key: &ServiceKey,
     request: &BeginRequest,
     client: Client,
-) -> Result<Begun, Problem> {
+) -> Result<(Begun, Foreseen), Problem> {
     let sign_in = sign_in(service, key, request, client)?;
-    service.sessions.begin(sign_in).await.map_err(begin_problem)
+    let foreseen = service.risk.foresee(&service.sessions, &sign_in).await.map_err(refused)?;
+    let begun = service.sessions.begin(foreseen.told_by(sign_in)).await.map_err(begin_problem)?;
+    Ok((begun, foreseen))
 }
 
-/// Asks the risk rules before a token is handed out.
+/// Stops a session where a risk rule says so, before a token is handed out.
 ///
 /// # Errors
 /// 401 for a session that a rule has set aside or ended; no token of it was handed out. Its id is
 /// told, so that the caller can check another factor and step it up.
-async fn judge(service: &Service, begun: &Begun) -> Result<(), Problem> {
-    let judged = service.risk.on_begin(&service.sessions, &begun.record).await;
+async fn stop(service: &Service, begun: &Begun, foreseen: Foreseen) -> Result<(), Problem> {
+    let judged = service.risk.begun(&service.sessions, foreseen, &begun.record).await;
     if !judged.map_err(refused)?.action.stops() {
         return Ok(());
     }
