@@ -14,9 +14,9 @@ use handstamp_core::ledger::Ledger;
 use handstamp_core::record::Client;
 use handstamp_core::text::plain;
 use handstamp_core::time::Clock;
-use http::StatusCode;
 use http::header::{AUTHORIZATION, COOKIE, ORIGIN, REFERER, USER_AGENT};
 use http::request::Parts;
+use http::{HeaderMap, StatusCode};
 use tokio::sync::watch;
 
 use crate::access::Access;
@@ -83,6 +83,8 @@ pub struct Service {
     pub(crate) metrics: Metrics,
     pub(crate) telemetry: Option<Telemetry>,
     pub(crate) request_ids: Ids,
+    /// Of every answer.
+    pub(crate) common_headers: HeaderMap,
     pub(crate) links: Links,
     pub(crate) chain: Found,
     pub(crate) audit: Audit,
@@ -132,6 +134,7 @@ impl Service {
             metrics: Metrics::new(&figures),
             telemetry: Telemetry::open(&settings.telemetry),
             request_ids: Ids::default(),
+            common_headers: request::common_headers(public_url.starts_with("https://")),
             openapi: OnceLock::new(),
             stop: watch::Sender::new(false),
             sessions,
@@ -152,11 +155,6 @@ impl Service {
     /// The address under which the service is reached.
     pub fn public_url(&self) -> &str {
         &self.public_url
-    }
-
-    /// Whether browsers reach it over https.
-    pub(crate) fn is_https(&self) -> bool {
-        self.public_url.starts_with("https://")
     }
 
     /// The OpenAPI document.

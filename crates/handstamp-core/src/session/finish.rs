@@ -190,7 +190,7 @@ impl<R: RequestInfo + ?Sized> Inner<R> {
     /// Notes activity and takes what is to be committed, if anything is. The activity of a request
     /// counts from when its token was judged.
     pub(super) fn settle(&self, state: &mut State, is_good: bool) -> Option<Delta> {
-        if state.is_activity
+        if self.is_activity()
             && let Base::Live(cached) = &state.base
         {
             let at = state.judged_at.unwrap_or_else(|| self.engine().now());
@@ -202,8 +202,10 @@ impl<R: RequestInfo + ?Sized> Inner<R> {
 
     /// The same for a request that has only read: nothing is to be committed.
     pub(super) fn settle_plain(&self, known: &Known) {
-        let engine = self.engine();
-        engine.touches.note(&known.cached, known.at.unwrap_or_else(|| engine.now()));
+        if self.is_activity() {
+            let engine = self.engine();
+            engine.touches.note(&known.cached, known.at.unwrap_or_else(|| engine.now()));
+        }
     }
 
     /// What goes out with the response to a request that has only read.

@@ -21,6 +21,8 @@ pub(super) struct Inner<R: RequestInfo + ?Sized = dyn RequestInfo> {
     /// Made by the first who does more than read; from then on it is the truth.
     kept: OnceLock<Box<Kept>>,
     was_read: AtomicBool,
+    /// Whether the request counts as activity.
+    is_activity: AtomicBool,
     pub(super) request: R,
 }
 
@@ -83,6 +85,7 @@ impl<R: RequestInfo> Inner<R> {
             known: OnceLock::new(),
             kept: OnceLock::new(),
             was_read: AtomicBool::new(false),
+            is_activity: AtomicBool::new(true),
             request,
         })
     }
@@ -95,6 +98,7 @@ impl<R: RequestInfo> Inner<R> {
             known: Known { cached, at: None }.into(),
             kept: OnceLock::new(),
             was_read: AtomicBool::new(false),
+            is_activity: AtomicBool::new(true),
             request,
         })
     }
@@ -160,6 +164,16 @@ impl<R: RequestInfo + ?Sized> Inner<R> {
 
     pub(super) fn was_read(&self) -> bool {
         self.was_read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_activity(&self) -> bool {
+        self.is_activity.load(Ordering::Relaxed)
+    }
+
+    /// Says whether the request counts as activity. Makes no state: a poll only reads, and there
+    /// are many of them.
+    pub(super) fn count_as_activity(&self, is_activity: bool) {
+        self.is_activity.store(is_activity, Ordering::Relaxed);
     }
 
     /// The state, for whoever does more than read.

@@ -33,8 +33,8 @@ impl Session {
     /// Nothing happens for a visitor without a session.
     pub fn extend(&self) {
         self.touch();
+        self.0.count_as_activity(true);
         let mut state = self.lock();
-        state.is_activity = true;
         let again = state.live().filter(|cached| cached.record.is_remembered).cloned();
         let may_set = !state.is_by_access && !state.is_stale && state.cookie == CookieAction::None;
         if let Some(cached) = again.filter(|_| may_set) {

@@ -154,7 +154,7 @@ impl Session {
     /// Says that this request is no activity: a status poll, an event stream, an automatic
     /// refresh. It does not move the idle limit.
     pub fn not_activity(&self) {
-        self.lock().is_activity = false;
+        self.0.count_as_activity(false);
     }
 }
 

@@ -50,7 +50,6 @@ pub(crate) struct State {
     pub(super) was_used: bool,
     pub(super) has_signed_out: bool,
     pub(super) is_destroyed: bool,
-    pub(super) is_activity: bool,
 }
 
 impl State {
@@ -74,7 +73,6 @@ impl State {
             was_used: false,
             has_signed_out: false,
             is_destroyed: false,
-            is_activity: true,
         };
         known.into_iter().for_each(|known| state.start_from(known));
         state
