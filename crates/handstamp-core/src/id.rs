@@ -104,6 +104,11 @@ impl SessionId {
         &self.0
     }
 
+    /// Its text, as `to_string` gives it and without going through a formatter.
+    pub fn to_text(&self) -> String {
+        encoding::encode(&self.0)
+    }
+
     /// The partition this session lives in.
     pub const fn partition(&self) -> Partition {
         Partition(self.0[0])

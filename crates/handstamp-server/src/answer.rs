@@ -54,7 +54,7 @@ pub(crate) fn session<'a, T: From<&'a str>>(shown: Shown<'a>) -> Session<T> {
     let Shown { record, roles, standing, last_seen, is_current } = shown;
     let Record { profile, client, .. } = record;
     Session {
-        id: record.id.to_string(),
+        id: record.id.to_text(),
         kind: kind(record.kind),
         transport: transport(record.transport),
         subject: record.subject.as_ref().map(|subject| subject.as_str().into()),

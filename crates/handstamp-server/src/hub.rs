@@ -123,11 +123,16 @@ impl Hub {
             loop {
                 let told = after(sessions, *writer, *batch).await?;
                 let Some(last) = told.last().map(|told| told.place.batch) else { break };
+                // Numbers have no gaps, so fewer than were asked for are all there are.
+                let is_all = last - *batch < STEP as u64;
                 *batch = last;
                 for one in told {
                     metrics.event(&one.event.action.to_string());
                     // That nobody listens is no fault.
                     let _ = self.sender.send(one);
+                }
+                if is_all {
+                    break;
                 }
             }
         }
