@@ -17,6 +17,7 @@ use handstamp_protocol::{Secret, Time};
 use handstamp_verify::{Expected, Keys, Liveness, Verifier, VerifyError};
 use http::StatusCode;
 use serde::Serialize;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::answer::{self, time};
 use crate::body::out_of_range;
@@ -36,6 +37,8 @@ pub(crate) struct Access {
     in_use: RwLock<Arc<KeysInUse>>,
     keys: Arc<Keys>,
     verifier: Verifier,
+    /// One for each processor.
+    turns: Semaphore,
 }
 
 /// How much memory tokens that were checked before may take: 64 MiB.
@@ -94,6 +97,7 @@ impl Access {
             in_use: RwLock::new(Arc::new(in_use)),
             keys,
             verifier,
+            turns: Semaphore::new(std::thread::available_parallelism().map_or(1, Into::into)),
         })
     }
 
@@ -125,6 +129,17 @@ impl Access {
     /// 401 `JWT_INVALID`, with the reason `expired` if that is all that is wrong.
     pub(crate) fn check(&self, token: &str) -> Result<Arc<AccessClaims>, Problem> {
         self.verifier.check(token).map_err(|error| jwt_problem(&error))
+    }
+
+    /// Waits for the turn to mint a token for somebody who waited for a commit; held while it is
+    /// minted.
+    ///
+    /// A commit answers many at once, each of whom then signs, which takes longer than ten checks.
+    /// In turns their tasks become ready one by one, and checks come in between; else whatever asks
+    /// meanwhile is behind all of them.
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.turns.acquire().await.ok()
     }
 
     /// An access token for a session, and for how long it is good: the configured life less some

@@ -22,7 +22,8 @@ pub(crate) const ACCESS_COOKIE: &str = "__Host-handstamp-access";
 pub(crate) const ACCESS_COOKIE_PLAIN: &str = "handstamp-access";
 
 /// The answer to a session that began, was refreshed or stepped up.
-pub(crate) fn issued(service: &Service, begun: &Begun) -> Result<Issued, Problem> {
+pub(crate) async fn issued(service: &Service, begun: &Begun) -> Result<Issued, Problem> {
+    let _turn = service.access.turn().await;
     let record = &begun.record;
     let session = answer::session(Shown {
         record,

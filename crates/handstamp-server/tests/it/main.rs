@@ -28,6 +28,7 @@ mod races;
 mod random;
 mod refresh;
 mod services;
+mod short_way;
 mod signed;
 mod streams;
 mod telemetry;

@@ -56,7 +56,7 @@ pub(crate) async fn begin(
                 claim.fill(begun.record.id).await?;
             }
             stop(&service, &begun, foreseen).await?;
-            created(&service, &begun)
+            created(&service, &begun).await
         }
         (Err(problem), claim) => {
             if let Some(claim) = claim {
@@ -98,15 +98,15 @@ async fn stop(service: &Service, begun: &Begun, foreseen: Foreseen) -> Result<()
     Err(refused(error).with("session_id", id.to_string()))
 }
 
-fn created(service: &Service, begun: &Begun) -> Result<Response, Problem> {
-    let issued: Issued = issue::issued(service, begun)?;
+async fn created(service: &Service, begun: &Begun) -> Result<Response, Problem> {
+    let issued: Issued = issue::issued(service, begun).await?;
     Ok((StatusCode::CREATED, Body(issued)).into_response())
 }
 
 /// The session that the same key and body began before.
 async fn again(service: &Service, id: handstamp_core::SessionId) -> Result<Response, Problem> {
     match service.sessions.begun(id).await.map_err(begin_problem)? {
-        Some(begun) => created(service, &begun),
+        Some(begun) => created(service, &begun).await,
         None => Err(Problem::new(
             StatusCode::CONFLICT,
             "CONFLICT",
@@ -257,7 +257,8 @@ pub(crate) async fn guest(
     let sign_in = name.into_iter().fold(sign_in, SignIn::name);
     let sign_in = with_data(sign_in, request.data.as_ref())?;
     if transport == record::Transport::Token {
-        return created(&service, &service.sessions.begin(sign_in).await.map_err(begin_problem)?);
+        let begun = service.sessions.begin(sign_in).await.map_err(begin_problem)?;
+        return created(&service, &begun).await;
     }
     let Some(slot) = parts.extensions.get::<SessionSlot>() else {
         return Err(handstamp_axum::SessionRejection::NoLayer.problem());

@@ -56,7 +56,7 @@ pub(crate) async fn refresh(
         let over = service.sessions.peek(&begun.token.to_text()).await;
         return Err(refused(over.err().unwrap_or(SessionError::Suspended)));
     }
-    let issued = issue::issued(&service, &begun)?;
+    let issued = issue::issued(&service, &begun).await?;
     Ok(([(REFRESH, served.as_str().to_owned())], Body(issued)).into_response())
 }
 

@@ -118,7 +118,7 @@ pub(crate) async fn step_up(
         request.amr.iter().map(|method| plain(method, 64).unwrap_or_default()).collect();
     let methods: Vec<&str> = amr.iter().map(String::as_str).collect();
     let begun = service.sessions.step_up(id, &methods).await.map_err(session)?;
-    let issued = issue::issued(&service, &begun)?;
+    let issued = issue::issued(&service, &begun).await?;
     Ok(Body(issued).into_response())
 }
 
