@@ -65,11 +65,8 @@ impl From<Time> for SystemTime {
     }
 }
 
-/// What a time looks like on the wire; the digits are put in.
-const FORM: [u8; 24] = *b"0000-00-00T00:00:00.000Z";
-
-/// A time on the wire.
-struct Text([u8; FORM.len()]);
+/// A time on the wire: `2026-01-31T12:00:00.123Z`.
+struct Text([u8; 24]);
 
 impl Text {
     fn as_str(&self) -> &str {
@@ -85,21 +82,14 @@ impl Time {
         let (year, month, day) = date(self.0.div_euclid(MILLIS_PER_DAY));
         let millis = self.0.rem_euclid(MILLIS_PER_DAY) as u32;
         let (seconds, millis) = (millis / 1000, millis % 1000);
-        let mut text = FORM;
-        let mut put = |at: usize, number: u32| {
-            text[at] = b'0' + (number / 10 % 10) as u8;
-            text[at + 1] = b'0' + (number % 10) as u8;
-        };
-        put(0, year / 100);
-        put(2, year);
-        put(5, month);
-        put(8, day);
-        put(11, seconds / 3600);
-        put(14, seconds / 60 % 60);
-        put(17, seconds % 60);
-        put(20, millis / 10);
-        text[22] = b'0' + (millis % 10) as u8;
-        Text(text)
+        let two = |number: u32| [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8];
+        let ([a, b], [c, d], [e, f], [g, h]) = (two(year / 100), two(year), two(month), two(day));
+        let ([i, j], [k, l]) = (two(seconds / 3600), two(seconds / 60 % 60));
+        let ([m, n], [o, p], [_, q]) = (two(seconds % 60), two(millis / 10), two(millis));
+        Text([
+            a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l, b':', m, n, b'.', o, p, q,
+            b'Z',
+        ])
     }
 }
 

@@ -167,7 +167,7 @@ mod tests {
                 })
             });
             drop(done);
-            putters.map(|putter| putter.join().unwrap());
+            putters.into_iter().for_each(|putter| putter.join().unwrap());
             drop(readers);
             let mut all: Vec<_> = told.iter().collect();
             all.sort_unstable();
