@@ -31,8 +31,12 @@ const STRACE: &str = "strace";
 /// root looks.
 const PROXIES: [(&str, &str); 2] = [("/usr/sbin/nginx", "nginx"), ("caddy", "caddy")];
 
-/// Makes sure that strace, nginx, Caddy, Chromium, Node.js and the packages of `e2e/` are there;
-/// answers where Chromium is.
+/// What comes with every server of PostgreSQL on Debian, and its package: the tests of the store
+/// start servers of their own. The server itself lies in a folder of its version.
+const POSTGRES: (&str, &str) = ("/usr/bin/pg_ctlcluster", "postgresql");
+
+/// Makes sure that strace, nginx, Caddy, PostgreSQL, Chromium, Node.js and the packages of `e2e/` are
+/// there; answers where Chromium is.
 ///
 /// # Errors
 /// Something is missing and may not be installed by us, or its installation failed. The text holds
@@ -41,6 +45,7 @@ pub(crate) fn all_tests() -> Result<PathBuf, String> {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
     let mut programs = vec![(STRACE, STRACE), ("node", "nodejs"), ("npm", "npm")];
     programs.extend(PROXIES);
+    programs.push(POSTGRES);
     if named.is_none() {
         programs.push((CHROMIUM, CHROMIUM));
     }

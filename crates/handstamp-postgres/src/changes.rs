@@ -16,7 +16,7 @@ use crate::fault::Fault;
 use crate::link::Link;
 use crate::rows::Columns;
 
-const END: &str = "SELECT pg_is_in_recovery(), w.writer, w.change FROM handstamp.deployment
+const END: &str = "SELECT pg_is_in_recovery(), w.writer, w.change FROM (SELECT 1 FROM handstamp.deployment LIMIT 1) AS one
     LEFT JOIN handstamp.writers w ON w.change > 0";
 
 /// Of each writer where the follower is, how far the log goes back and on, and the lines after it.
@@ -25,7 +25,7 @@ SELECT pg_is_in_recovery(), w.writer, w.change,
     coalesce((SELECT min(c.number) FROM handstamp.changes c WHERE c.writer = w.writer),
         w.change + 1),
     line.number, line.changes
-FROM handstamp.deployment
+FROM (SELECT 1 FROM handstamp.deployment LIMIT 1) AS one
 LEFT JOIN handstamp.writers w ON w.change > 0
 LEFT JOIN unnest($1::BIGINT[], $2::BIGINT[]) AS asked (writer, number) ON asked.writer = w.writer
 LEFT JOIN LATERAL (

@@ -39,6 +39,9 @@ pub enum PostgresError {
     /// The server is a replica, or writes are switched off. Connect to the primary.
     #[error("PostgreSQL is read-only here; connect to the primary")]
     ReadOnly,
+    /// The database cannot hold every text. Retrying never helps.
+    #[error("the database is not in UTF8; create one with ENCODING 'UTF8'")]
+    Encoding,
     /// The database was written by a newer version. Retrying never helps.
     #[error("the database has schema {found}, this version knows {known}; install a newer version")]
     NewerSchema {

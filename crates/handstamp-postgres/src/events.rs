@@ -20,6 +20,8 @@ macro_rules! event_columns {
     };
 }
 
+pub(crate) use event_columns;
+
 const SEALED: &str = concat!(
     "SELECT b.number, b.key_id, b.link, ",
     event_columns!(),

@@ -26,6 +26,7 @@ mod erase;
 mod error;
 mod events;
 mod fault;
+mod ledger;
 mod link;
 mod list;
 mod load;

@@ -4,7 +4,6 @@
 //! transactions may stand in between. Where a call is given up in the middle, its connection is
 //! closed, which rolls back whatever it had open.
 
-use std::fmt::Write;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,21 +119,24 @@ impl Link {
     }
 }
 
+/// One statement sets what holds for the transaction: its limits, and that statements are planned
+/// once, not for each number of rows that they are given.
 fn begin(with: With, patience: Duration) -> Arc<str> {
     let most = patience.as_millis();
-    let mut sql = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
-         SET LOCAL statement_timeout = {most}; SET LOCAL lock_timeout = {most}; \
-         SET LOCAL idle_in_transaction_session_timeout = {most}"
-    );
     let lock = match with {
-        With::Anybody => return sql.into(),
-        With::Commits => "pg_advisory_xact_lock_shared",
-        With::Nobody => "pg_advisory_xact_lock",
+        With::Anybody => String::new(),
+        With::Commits => format!(", pg_advisory_xact_lock_shared({DEPLOYMENT})"),
+        With::Nobody => format!(", pg_advisory_xact_lock({DEPLOYMENT})"),
     };
-    // Writing to a text cannot fail.
-    let _ = write!(sql, "; SELECT {lock}({DEPLOYMENT})");
-    sql.into()
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT \
+         set_config('statement_timeout', '{most}', TRUE), \
+         set_config('lock_timeout', '{most}', TRUE), \
+         set_config('idle_in_transaction_session_timeout', '{most}', TRUE), \
+         set_config('plan_cache_mode', 'force_generic_plan', TRUE), \
+         set_config('jit', 'off', TRUE){lock}"
+    )
+    .into()
 }
 
 /// The server gives up first, and says why.

@@ -108,7 +108,7 @@ impl Builder {
     pub async fn open(self) -> Result<PostgresStore, PostgresError> {
         let pool = self.pool().await?;
         let link = Link::new(pool, self.patience, self.is_prepared);
-        let durability = ask_durability(&link).await?;
+        let durability = ask_server(&link).await?;
         schema::migrate(&link).await?;
         if let Err(fault) = schema::make_partitions(&link).await {
             tracing::warn!(%fault, "the months ahead have no partitions; their events lie elsewhere");
@@ -153,15 +153,20 @@ impl Builder {
 /// Statements that a connection remembers: all of ours, and lists by the filters in use.
 const STATEMENTS: usize = 200;
 
-/// What an acknowledged commit survives, as the server is set. A replica is refused.
-async fn ask_durability(link: &Link) -> Result<Durability, PostgresError> {
+/// What an acknowledged commit survives, as the server is set. A server that cannot be used is
+/// refused.
+async fn ask_server(link: &Link) -> Result<Durability, PostgresError> {
     let sql =
         "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on',
+        current_setting('server_encoding') = 'UTF8',
         current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off'";
     let rows = link.rows(|| sqlx::query(sql)).await?;
     let mut columns = Columns::of(rows.first().ok_or(Fault::Stored("settings"))?);
     if columns.next("is_read_only")? {
         return Err(PostgresError::ReadOnly);
+    }
+    if !columns.next::<bool>("is_utf8")? {
+        return Err(PostgresError::Encoding);
     }
     let is_synced = columns.next("is_synced")?;
     Ok(if is_synced { Durability::Synced } else { Durability::Process })

@@ -36,8 +36,9 @@ const A_DAY: u32 = 6000;
 
 /// Keeps sessions in a database of PostgreSQL that any number of processes use at once.
 ///
-/// Dropping it stops what it does in the background. [`close`](Self::close) also gives its place
-/// among the writers back, which is free a minute later otherwise.
+/// Dropping it stops what it does in the background and, where a runtime is there, gives its place
+/// among the writers back; [`close`](Self::close) waits for that. Of a process that is killed the
+/// place is free a minute later.
 ///
 /// # Security
 /// Nothing in the database can be turned into a token without the key ring, which therefore belongs
@@ -113,6 +114,20 @@ impl PostgresStore {
     const fn cursors(&self, list: &'static str) -> Cursors<'_> {
         Cursors::new(&self.meta.partition_key, list)
     }
+
+    /// The way to the server.
+    pub(crate) const fn link(&self) -> &Link {
+        &self.link
+    }
+}
+
+impl Drop for PostgresStore {
+    fn drop(&mut self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let (desk, link) = (Arc::clone(&self.desk), self.link.clone());
+            runtime.spawn(async move { desk.seat().await.leave(&link).await });
+        }
+    }
 }
 
 /// Says that this process lives, for ever, and looks after the months ahead.
@@ -132,7 +147,7 @@ async fn live(desk: Arc<Desk>, link: Link) {
 }
 
 /// As the contract answers.
-async fn told<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
+pub(crate) async fn told<T>(work: impl Future<Output = Result<T, Fault>>) -> Result<T, StoreError> {
     Ok(work.await?)
 }
 

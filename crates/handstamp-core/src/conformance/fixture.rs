@@ -46,6 +46,12 @@ pub trait Fixture: Send + Sync {
         Box::pin(async { None })
     }
 
+    /// In how many orders each race of the engine's suite is played: 10,000 by default. Fewer are
+    /// enough of a store that takes long to ask, where another shows that the engine is right.
+    fn schedules(&self) -> u64 {
+        super::engine::SCHEDULES
+    }
+
     /// Puts something into `record` that the store cannot hold, such as a text too long for it;
     /// tells whether there is such a thing.
     fn spoil(&self, record: &mut Record) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use handstamp_core::conformance::Fixture;
+use handstamp_core::conformance::{Books, Fixture, LedgerFixture};
 use handstamp_core::id::{PartitionKey, SessionId};
 use handstamp_core::record::Record;
 use handstamp_core::store::{BoxFuture, SessionStore};
@@ -68,4 +68,27 @@ impl Fixture for Databases {
     }
 }
 
+impl LedgerFixture for Databases {
+    fn open(&self) -> BoxFuture<'_, Books> {
+        Box::pin(async {
+            let store = self.make(|builder| builder).await;
+            Books { ledger: Arc::clone(&store) as _, store }
+        })
+    }
+
+    fn can_reopen(&self) -> bool {
+        true
+    }
+
+    fn reopen(&self, books: Books) -> BoxFuture<'_, Option<Books>> {
+        let database = self.database(&books.store);
+        drop(books);
+        Box::pin(async {
+            let store = open_again(database).await;
+            Some(Books { ledger: Arc::clone(&store) as _, store })
+        })
+    }
+}
+
 handstamp_core::conformance_suite!(Databases::default);
+handstamp_core::ledger_suite!(Databases::default);

@@ -4,5 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod contract;
+mod engine;
 mod fixture;
+mod model;
+mod nodes;
+mod open;
+mod proxy;
 mod server;
+mod surviving;
+mod views;

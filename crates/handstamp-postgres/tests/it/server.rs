@@ -24,21 +24,29 @@ const DEBIAN: &str = "postgres";
 /// The database that others are copies of.
 const MADE: &str = "made";
 
-/// Reads until this process has ended, then stops the server and tidies up.
+/// Reads until this process has ended, then stops the server and tidies up. The server may be
+/// another one by then: see [`Server::crash`].
 const GUARD: &str = r#"trap "" INT HUP TERM
 folder=$1; shift
-"$@" > "$folder/log" 2>&1 & server=$!
+"$@" > "$folder/log" 2>&1 &
 echo started
 cat > /dev/null
-kill -QUIT $server; wait $server
+if server=$(head -n 1 "$folder/data/postmaster.pid"); then
+    kill -QUIT $server
+    while kill -0 $server 2> /dev/null; do sleep 0.05; done
+fi
 rm -rf "$folder""#;
+
+/// Who has to give a password, and what it is.
+pub(crate) const LOCKED: (&str, &str) = ("locked", "hunter2-secret");
+const RULES: &str = "local all locked scram-sha-256\nlocal all all trust\n";
 
 /// A server of its own.
 pub(crate) struct Server {
     folder: PathBuf,
     programs: PathBuf,
-    /// Closed when this process ends, or stops it.
-    _line: ChildStdin,
+    /// Closed when this process ends.
+    line: Option<ChildStdin>,
     guard: Child,
 }
 
@@ -71,6 +79,7 @@ impl Server {
         make.args(["--username", OWNER, "--auth", "trust", "--no-sync", "--encoding", "UTF8"]);
         make.args(["--locale", "C.UTF-8"]).arg("--pgdata").arg(&data);
         succeed(&mut make);
+        std::fs::write(data.join("pg_hba.conf"), RULES).unwrap();
         let mut server = as_owner(&programs.join("postgres"));
         server.arg("-D").arg(&data).arg("-k").arg(&folder);
         server.args(["-c", "listen_addresses=", "-c", "max_connections=300"]);
@@ -85,9 +94,25 @@ impl Server {
         let line = guard.stdin.take().unwrap();
         let mut started = String::new();
         BufReader::new(guard.stdout.take().unwrap()).read_line(&mut started).unwrap();
-        let server = Self { folder, programs, _line: line, guard };
+        let server = Self { folder, programs, line: Some(line), guard };
         server.until_ready();
         server
+    }
+
+    /// Where it has its socket.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Restarts it as after a crash: nobody is waited for, and nothing written out.
+    pub(crate) fn crash(&self) {
+        let mut restart = as_owner(&self.programs.join("pg_ctl"));
+        restart.args(["-m", "immediate", "-w", "restart", "-D"]).arg(self.folder.join("data"));
+        restart.arg("-l").arg(self.folder.join("log-after-crash"));
+        // It would hold on to what it inherits.
+        let done =
+            restart.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        assert!(done.unwrap().success(), "PostgreSQL does not restart");
     }
 
     fn until_ready(&self) {
@@ -131,8 +156,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Statics are never dropped; for others the guard is told at once, and waited for.
-        let _ = self.guard.kill();
+        drop(self.line.take());
+        let _ = self.guard.wait();
     }
 }
 
@@ -180,6 +205,11 @@ fn succeed(command: &mut Command) {
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Where the shared server has its socket.
+pub(crate) fn shared_folder() -> &'static Path {
+    SHARED.folder()
+}
+
 /// A database of its own in the shared server, with the schema; it is removed with this.
 pub(crate) struct Database {
     name: String,
@@ -196,6 +226,11 @@ impl Database {
         database
     }
 
+    /// One without the schema.
+    pub(crate) async fn empty() -> Self {
+        Self::copy_of("template0").await
+    }
+
     async fn copy_of(template: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -207,6 +242,11 @@ impl Database {
         SHARED.url(&self.name)
     }
 
+    /// The address, for another user.
+    pub(crate) fn url_of(&self, user: &str) -> String {
+        self.url().replacen(OWNER, user, 1)
+    }
+
     pub(crate) fn builder(&self) -> Builder {
         PostgresStore::builder(&self.url()).connections(6)
     }
@@ -215,8 +255,28 @@ impl Database {
         self.builder().open().await.unwrap()
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(crate) async fn run(&self, sql: &str) -> u64 {
         SHARED.run(&self.name, sql).await
+    }
+
+    /// How many rows there are of what follows `FROM`.
+    pub(crate) async fn count(&self, from: &str) -> usize {
+        let sql = AssertSqlSafe(format!("SELECT 1 FROM {from}"));
+        sqlx::raw_sql(sql).fetch_all(&mut self.connect().await).await.unwrap().len()
+    }
+
+    /// Makes a user without rights, if nobody has.
+    pub(crate) async fn make_user(&self, user: &str, password: Option<&str>) {
+        let password = password.map_or(String::new(), |it| format!("PASSWORD '{it}'"));
+        let sql = format!(
+            "DO $$ BEGIN CREATE ROLE {user} LOGIN {password};
+             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+        );
+        self.run(&sql).await;
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {

@@ -30,7 +30,7 @@ pub fn play<T: Future<Output = ()>>(
     fixture: impl Fixture + 'static,
     test: impl FnOnce(Stage) -> T,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(async { test(Stage::new(fixture).await).await });
 }
 
@@ -40,7 +40,7 @@ pub fn play_in_parallel<T: Future<Output = ()>>(
     test: impl FnOnce(Stage) -> T,
 ) {
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build();
+        tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build();
     runtime.unwrap().block_on(async { test(Stage::new(fixture).await).await });
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::stage::Stage;
 
-/// How many schedules each race is played in.
+/// How many schedules each race is played in, where the fixture asks for no fewer.
 pub const SCHEDULES: u64 = 10_000;
 
 /// How many schedules are played at once, on sessions of their own, so that they share batches.
@@ -70,11 +70,13 @@ where
     in_schedules(SCHEDULES, stage, race).await;
 }
 
-/// Plays `race` in so many schedules, a multiple of 100.
+/// Plays `race` in so many schedules, a multiple of 100; in proportion fewer where the fixture asks
+/// for fewer.
 pub async fn in_schedules<F>(count: u64, stage: Stage, race: impl Fn(Arc<Stage>, Turns) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    let count = (count * stage.schedules() / SCHEDULES).next_multiple_of(AT_ONCE);
     let stage = Arc::new(stage);
     for first in (0..count).step_by(usize::try_from(AT_ONCE).unwrap()) {
         if wanted().is_none_or(|seed| (first..first + AT_ONCE).contains(&seed)) {

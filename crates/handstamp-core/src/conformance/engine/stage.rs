@@ -119,6 +119,11 @@ impl Stage {
         session
     }
 
+    /// In how many orders a race is played.
+    pub fn schedules(&self) -> u64 {
+        self.fixture.schedules()
+    }
+
     /// Damages what is stored of a session; tells whether the store's fixture can.
     pub async fn damage(&self, id: SessionId) -> bool {
         self.fixture.damage(self.gate.inner(), id).await

@@ -1,0 +1,154 @@
+//! Opening a store, and why it cannot be opened.
+
+use std::error::Error;
+use std::time::Duration;
+
+use handstamp_core::store::SessionStore;
+use handstamp_postgres::{PostgresError, PostgresStore};
+use sqlx::postgres::PgPoolOptions;
+
+use crate::server::{Database, LOCKED};
+
+/// Why the database at `url` cannot be opened; no word of it tells the password.
+async fn refused(url: &str) -> PostgresError {
+    let builder = PostgresStore::builder(url).patience(Duration::from_secs(2));
+    let error = builder.open().await.expect_err("it is refused");
+    let (mut told, mut source) = (format!("{error} {error:?}"), error.source());
+    assert!(!error.to_string().contains('\n'), "one line: {error}");
+    while let Some(cause) = source {
+        told.push_str(&format!(" {cause} {cause:?}"));
+        source = cause.source();
+    }
+    assert!(!told.contains("hunter2"), "{told}");
+    error
+}
+
+#[tokio::test]
+async fn what_is_no_address_is_refused_in_one_line_without_a_password() {
+    for url in [
+        "",
+        "mysql://me:hunter2@db/x",
+        "postgres://me:hunter2@db:x/y",
+        "postgres://me:hunter2@db:99999/x",
+    ] {
+        let error = refused(url).await;
+        assert!(matches!(error, PostgresError::Address(_)), "{url}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_said_to() {
+    let error = refused("postgres://me:hunter2@127.0.0.1:1/x").await;
+    assert!(matches!(error, PostgresError::Unreachable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_refused_and_not_repeated() {
+    let database = Database::empty().await;
+    let (user, password) = LOCKED;
+    database.make_user(user, Some(password)).await;
+    let wrong = format!("{user}:hunter2-wrong");
+    let error = refused(&database.url_of(&wrong)).await;
+    assert!(matches!(error, PostgresError::Refused(_)), "{error:?}");
+    let error = refused(&database.url_of("nobody-of-this-name")).await;
+    assert!(matches!(error, PostgresError::Refused(_)), "{error:?}");
+    let right = format!("{user}:{password}");
+    let error = refused(&database.url_of(&right)).await;
+    assert!(matches!(error, PostgresError::NotPermitted(_)), "in, and without rights: {error:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_said_to() {
+    let database = Database::empty().await;
+    let url = database.url().replace("/test_", "/no_test_");
+    assert!(matches!(refused(&url).await, PostgresError::NoDatabase(_)));
+}
+
+#[tokio::test]
+async fn a_user_who_may_use_and_not_make_the_schema_is_enough_once_it_is_there() {
+    let database = Database::new().await;
+    database.make_user("clerk", None).await;
+    let error = refused(&database.url_of("clerk")).await;
+    assert!(matches!(error, PostgresError::NotPermitted(_)), "{error:?}");
+    database
+        .run(
+            "GRANT USAGE ON SCHEMA handstamp TO clerk;
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA handstamp TO clerk;
+             GRANT USAGE ON ALL SEQUENCES IN SCHEMA handstamp TO clerk",
+        )
+        .await;
+    PostgresStore::open(&database.url_of("clerk")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_writes_nothing_is_refused() {
+    let database = Database::new().await;
+    database
+        .run(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name()))
+        .await;
+    assert!(matches!(refused(&database.url()).await, PostgresError::ReadOnly));
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
+    let database = Database::new().await;
+    let error = refused(&format!("{}&sslmode=require", database.url())).await;
+    assert!(matches!(error, PostgresError::Tls(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_as_it_is() {
+    let database = Database::new().await;
+    database.run("INSERT INTO handstamp.versions (version) VALUES (99)").await;
+    let error = refused(&database.url()).await;
+    assert!(matches!(error, PostgresError::NewerSchema { found: 99, .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_pool_without_a_free_connection_is_said_to_have_none() {
+    let database = Database::new().await;
+    let options = PgPoolOptions::new().max_connections(1).acquire_timeout(Duration::from_secs(1));
+    let pool = options.connect(&database.url()).await.unwrap();
+    let held = pool.acquire().await.unwrap();
+    let error = PostgresStore::on(pool.clone()).await.expect_err("none is free");
+    assert!(matches!(error, PostgresError::Exhausted(_)), "{error:?}");
+    drop(held);
+    PostgresStore::on(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_together_make_the_schema_once() {
+    let database = Database::empty().await;
+    let opens: Vec<_> = (0..5)
+        .map(|_| {
+            let builder = database.builder();
+            tokio::spawn(async move { builder.open().await.unwrap() })
+        })
+        .collect();
+    let mut stores = Vec::new();
+    for open in opens {
+        stores.push(open.await.unwrap());
+    }
+    let mut writers: Vec<u32> = stores.iter().map(|store| store.meta().writer).collect();
+    writers.sort_unstable();
+    assert_eq!(writers, [1, 2, 3, 4, 5], "each its own");
+    let key = &stores[0].meta().partition_key;
+    assert!(stores.iter().all(|store| store.meta().partition_key == *key), "one deployment");
+    assert_eq!(database.count("handstamp.versions").await, 1);
+}
+
+#[tokio::test]
+async fn the_months_ahead_have_partitions_and_old_ones_without_events_go() {
+    let database = Database::new().await;
+    drop(database.open().await);
+    let parts = "pg_inherits WHERE inhparent = 'handstamp.events'::regclass";
+    assert_eq!(database.count(parts).await, 5, "this month, three more, and the rest");
+    database
+        .run(
+            "CREATE TABLE handstamp.events_2001_01 PARTITION OF handstamp.events
+                 FOR VALUES FROM (978307200000) TO (980985600000);
+             SELECT handstamp.drop_partitions()",
+        )
+        .await;
+    assert_eq!(database.count(parts).await, 5);
+}
