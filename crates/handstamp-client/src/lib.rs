@@ -20,7 +20,9 @@ mod random;
 mod state;
 mod token;
 
+pub mod accounts;
 pub mod backend;
+pub mod guard;
 #[cfg(feature = "reqwest")]
 pub mod http;
 pub mod manager;
@@ -32,11 +34,13 @@ pub mod testing;
 
 use std::pin::Pin;
 
+pub use accounts::{AccountName, Accounts};
 pub use backend::{AuthBackend, BackendError, Granted};
 #[cfg(feature = "reqwest")]
 pub use backend::{HandstampBackend, OauthBackend};
 pub use clock::{Clock, SystemClock};
 pub use error::AuthError;
+pub use guard::{Guard, Verdict};
 pub use manager::{ClientConfig, SessionManager, SignedOut};
 pub use random::NoRandom;
 pub use refresh::Outcome;
@@ -50,3 +54,8 @@ pub use token::Token;
 
 /// A future in a box, so that traits with asynchronous functions can be objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// The guide, whose programs are compiled.
+#[cfg(all(doctest, feature = "reqwest"))]
+#[doc = include_str!("../../../docs/guides/client.md")]
+mod guide {}

@@ -14,6 +14,9 @@ use crate::session::{AuthTokens, CookieChanges, LinkedSession, Session};
 use crate::state::{AuthEvent, AuthState};
 use crate::token::Token;
 
+/// How often to renew for one token: a server that hands out dead ones is asked no more.
+const RENEWALS: usize = 3;
+
 impl Inner {
     /// Whether the tokens of a session are to be renewed now. Each process of a crowd comes to
     /// that at a moment of its own.
@@ -66,16 +69,25 @@ impl Inner {
         self.renewed_token(session.generation).await
     }
 
-    /// The access token of a generation after this one.
+    /// The access token of a generation after this one, good if the server can be asked.
     pub(crate) async fn renewed_token(
         self: &Arc<Self>,
-        generation: u64,
+        mut generation: u64,
     ) -> Result<Token, AuthError> {
-        match self.refresh_from(generation).await {
-            Outcome::Transient { retry_at } => Err(AuthError::Offline { retry_at }),
-            Outcome::Rejected { .. } => Err(self.nobody()),
-            _ => self.session().map(|it| it.token().clone()).ok_or_else(|| self.nobody()),
+        // What another process left behind may be past its time too.
+        for _ in 0..RENEWALS {
+            match self.refresh_from(generation).await {
+                Outcome::Transient { retry_at } => return Err(AuthError::Offline { retry_at }),
+                Outcome::Rejected { .. } => return Err(self.nobody()),
+                _ => {}
+            }
+            let session = self.session().ok_or_else(|| self.nobody())?;
+            if !self.is_expired(&session) {
+                return Ok(session.token().clone());
+            }
+            generation = session.generation;
         }
+        Err(AuthError::TokenExpired)
     }
 }
 

@@ -98,12 +98,11 @@ impl Inner {
             return Ok(Outcome::StillValid);
         }
         let subject = Subject::of(&session);
-        let now = self.now(&session);
-        if !session.tokens.is_refreshable(now) {
-            return match session.tokens.is_expired(now, &self.config.margins) {
-                true => Ok(self.end(&subject, Some(Reason::Expired)).await),
-                false => Ok(Outcome::StillValid),
-            };
+        // That its time is over the server says: our clock may be wrong by years.
+        if session.tokens.refresh_token.is_none() {
+            let is_over = session.tokens.is_expired(self.now(&session), &self.config.margins);
+            let over = Outcome::Rejected { reason: Some(Reason::Expired) };
+            return Ok(if is_over { over } else { Outcome::StillValid });
         }
         if let Some(wait) = self.pace().wait(self.clock.elapsed()) {
             let retry_at = clock::later(self.clock.now(), wait);

@@ -21,7 +21,7 @@ pub(super) fn beside(path: &Path, addition: &str) -> PathBuf {
 }
 
 /// What a file of ours holds; none if there is none.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, StorageError> {
     let about = match fs::symlink_metadata(path) {
         Ok(about) => about,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -63,7 +63,7 @@ fn own(_: &File) -> Result<(), StorageError> {
 
 /// Writes a file in the place of another, durably. `keep` is where the one before goes; without
 /// it, nothing of it remains.
-pub(super) fn replace(path: &Path, bytes: &[u8], keep: Option<&Path>) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8], keep: Option<&Path>) -> io::Result<()> {
     make_folder(path)?;
     let name = random::text().map_err(io::Error::other)?;
     let fresh = beside(path, &format!(".new-{}", &name[..8]));

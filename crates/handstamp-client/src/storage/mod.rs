@@ -1,6 +1,6 @@
 //! Where a session outlives the program.
 
-mod disk;
+pub(crate) mod disk;
 mod error;
 mod file;
 mod key;

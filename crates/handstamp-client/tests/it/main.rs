@@ -6,6 +6,15 @@ mod files;
 mod kept;
 #[cfg(feature = "keyring")]
 mod keyring;
+#[cfg(feature = "reqwest")]
+mod listener;
+#[cfg(all(unix, feature = "reqwest"))]
+mod processes;
 mod refresh;
+#[cfg(feature = "reqwest")]
+mod requests;
+mod several;
 mod signing;
+#[cfg(feature = "reqwest")]
+mod wire;
 mod world;

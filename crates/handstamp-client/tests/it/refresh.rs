@@ -315,6 +315,19 @@ async fn a_clock_that_is_wrong_by_hours_renews_in_time_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_wrong_by_years_ends_no_session() {
+    let world = World::new();
+    let manager = world.manager();
+    let mut granted = world.server.sign_in();
+    granted.refresh_expires_in = Some(Duration::from_secs(3600));
+    manager.create_session_from_login_result(granted, None).await.unwrap();
+    world.advance(10 * 365 * 86_400);
+    assert!(!manager.is_session_valid().await);
+    // The server knows better, and is asked.
+    assert_eq!(token(&manager).await, "a1");
+}
+
+#[tokio::test]
 async fn a_token_without_an_end_is_renewed_by_nobody_but_the_application() {
     let world = World::new();
     let manager = world.manager();
