@@ -6,6 +6,9 @@ use handstamp_core::ledger::LedgerError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The data was written under another key ring. Nothing was written under this one.
+    #[error("this is not the key ring of the data: {0}; name the right one with --keys")]
+    OtherRing(String),
     /// The signing keys cannot be read or made.
     #[error("the signing keys of access tokens cannot be used: {0}")]
     SigningKeys(String),

@@ -21,6 +21,7 @@ mod metrics;
 mod openapi;
 mod query;
 mod request;
+mod ring;
 pub mod risk;
 mod routes;
 pub(crate) mod seal;

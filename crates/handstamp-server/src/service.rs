@@ -38,7 +38,7 @@ use crate::settings::Settings;
 use crate::telemetry::{self, Telemetry};
 use crate::undo::Undo;
 use crate::webhooks::Webhooks;
-use crate::{openapi, request, routes};
+use crate::{openapi, request, ring, routes};
 
 /// What a service is made of.
 pub struct Foundation {
@@ -105,8 +105,13 @@ impl Service {
     ///
     /// # Errors
     /// [`StartError`], whose text says in one line what to do.
+    ///
+    /// # Security
+    /// A key ring under which the data was not written is refused before anything is: what a wrong
+    /// ring seals breaks the audit log for good.
     pub async fn open(foundation: Foundation) -> Result<Arc<Self>, StartError> {
         let Foundation { sessions, ledger, clock, figures, settings, public_url } = foundation;
+        ring::recognise(&sessions, &*ledger).await?;
         let (kept, time) = (Arc::clone(&ledger), Arc::clone(&clock));
         let access = Access::open(&sessions, kept, time, &settings.tokens, &public_url).await?;
         let geo = Geo::open(settings.geo.database.as_deref())?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use handstamp_core::store::StoreError;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::ring;
 use crate::service::Service;
 
 /// How often keys are looked after and leftovers removed.
@@ -67,6 +68,9 @@ async fn tidy(service: &Service) {
         service.limits.tidy();
         if let Err(error) = service.access.renew_keys(service.sessions.now()).await {
             tracing::warn!(%error, "the signing keys could not be looked after");
+        }
+        if let Err(error) = ring::note_new(service.sessions.keys(), &*service.ledger).await {
+            tracing::warn!(%error, "the keys of the ring could not be noted");
         }
         if let Err(error) = service.idempotency.clean().await {
             tracing::warn!(%error, "old idempotency keys could not be removed");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use handstamp_core::SessionManager;
 use handstamp_core::config::{ConfigError, LimitStrategy, SessionConfig};
-use handstamp_core::key::KeyRing;
+use handstamp_core::key::{KeyRing, KeyRingError};
 use handstamp_core::time::{Clock, SystemClock};
 use handstamp_server::StoreFigures;
 use handstamp_sqlite::{SqliteError, SqliteStore, Synchronous};
@@ -39,10 +39,15 @@ pub(super) async fn open(options: &Options) -> Result<Opened, Failure> {
     let keys = options.keys.clone().map_or_else(default_keys, Ok)?;
     make_private(&folder)?;
     let database = folder.join("sessions.db");
+    // One is made only with the database: another would break the log of what is there.
+    let opened = match database.exists() {
+        true => KeyRing::open(&keys),
+        false => KeyRing::open_or_create(&keys),
+    };
+    let ring = opened.map_err(|e| no_ring(&e))?;
     // What a power cut takes of the last moments is no loss to a demo.
     let builder = SqliteStore::builder(&database).synchronous(Synchronous::Normal);
     let store = Arc::new(builder.open().await.map_err(|e| refused(&database, &e))?);
-    let ring = KeyRing::open_or_create(&keys).map_err(|e| Failure::because("cannot start", &e))?;
     let config = config(options.plain_cookie)
         .map_err(|e| Failure::because("the demo's own settings do not fit", &e))?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
@@ -63,6 +68,18 @@ pub(super) async fn open(options: &Options) -> Result<Opened, Failure> {
     };
     let beside = service::open(options.service_port, ground).await?;
     Ok(Opened { listener, port: port.port(), sessions, database, keys, beside })
+}
+
+/// Why the key ring of what is there cannot be used.
+fn no_ring(error: &KeyRingError) -> Failure {
+    let failure = Failure::because("cannot start", error);
+    match error.is_io(ErrorKind::NotFound) {
+        true => Failure::new(format!(
+            "{}; name the ring of the data with --keys, or another folder with --data-dir",
+            failure.text()
+        )),
+        false => failure,
+    }
 }
 
 fn config(plain_cookie: bool) -> Result<SessionConfig, ConfigError> {

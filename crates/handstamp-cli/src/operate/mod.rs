@@ -10,11 +10,7 @@ pub(crate) mod sessions;
 pub(crate) mod subject;
 mod words;
 
-use std::path::Path;
 use std::time::Duration;
-
-use handstamp_core::KeyRing;
-use handstamp_core::key::KeyRingError;
 
 use crate::failure::Failure;
 use crate::settings::{self, Listen, Source};
@@ -38,16 +34,6 @@ enum Missing {
     Make,
     /// It may not: there can be nothing in it.
     Refuse,
-}
-
-impl Missing {
-    /// How the key ring is opened.
-    fn key_ring(self) -> fn(&Path) -> Result<KeyRing, KeyRingError> {
-        match self {
-            Self::Make => |path| KeyRing::open_or_create(path),
-            Self::Refuse => |path| KeyRing::open(path),
-        }
-    }
 }
 
 /// Reaches the service and lets `act` do its work with it.

@@ -17,7 +17,6 @@ use tokio::net::UnixStream;
 use super::Missing;
 use crate::failure::{Exit, Failure};
 use crate::serve::opening::{self, Unheard};
-use crate::settings::key_ring;
 
 /// What stands before a path; the socket has no name.
 const HERE: &str = "http://localhost";
@@ -51,11 +50,11 @@ impl Running {
         if missing == Missing::Refuse && !folder.join("sessions.db").exists() {
             return Err(no_folder(&folder));
         }
+        let ring = opening::ring(&settings)?;
         let store = opening::store(&settings.store).await.map_err(|error| match error {
             SqliteError::Locked { .. } => unreachable(&folder),
             other => opening::refused(&folder, &other),
         })?;
-        let ring = key_ring(&settings.keys, missing.key_ring())?;
         let url = settings.server.url(settings.server.listen);
         let opened = opening::open_unheard(settings, store, ring, url).await?;
         Ok(Self::Here(Box::new(opened)))

@@ -14,7 +14,10 @@ use handstamp_sqlite::{SqliteError, SqliteStore};
 use tokio::net::TcpListener;
 
 use crate::failure::{Exit, Failure};
-use crate::settings::key_ring;
+use crate::settings::{key_file, key_ring};
+
+/// The database in a data folder.
+const DATABASE: &str = "sessions.db";
 
 /// A service that is ready to serve.
 pub(super) struct Opened {
@@ -39,8 +42,8 @@ pub(super) async fn open(settings: Settings) -> Result<Opened, Failure> {
     };
     let (data_dir, keys) = (settings.store.data_dir.clone(), settings.keys.file.clone());
     let url = settings.server.url(bound);
+    let ring = ring(&settings)?;
     let store = store(&settings.store).await.map_err(|error| refused(&data_dir, &error))?;
-    let ring = key_ring(&settings.keys, |path| KeyRing::open_or_create(path))?;
     let Unheard { service, .. } = open_unheard(settings, store, ring.clone(), url.clone()).await?;
     let local = LocalListener::open(&data_dir).map_err(|error| cannot_start(&error))?;
     let listeners = Listeners { tcp, local: Some(local), figures };
@@ -82,7 +85,32 @@ pub(crate) async fn open_unheard(
 }
 
 fn cannot_start(error: &StartError) -> Failure {
-    Failure::because("cannot start", error)
+    let failure = Failure::because("cannot start", error);
+    match error {
+        StartError::OtherRing(_) => failure.with(Exit::Usage),
+        _ => failure,
+    }
+}
+
+/// The key ring of these settings. One is made only where there is no database yet, which is made
+/// after it: beside data, a ring that is not there is a wrong name, and a new one would be of no
+/// use but to break the audit log.
+pub(crate) fn ring(settings: &Settings) -> Result<KeyRing, Failure> {
+    let folder = &settings.store.data_dir;
+    if !folder.join(DATABASE).exists() {
+        return key_ring(&settings.keys, |path| KeyRing::open_or_create(path));
+    }
+    if settings.keys.ring.is_none() {
+        let path = key_file(&settings.keys)?;
+        if KeyRing::open(path).is_err_and(|error| error.is_io(ErrorKind::NotFound)) {
+            let (path, folder) = (path.display(), folder.display());
+            let line = format!(
+                "there is no key ring at {path}, and {folder} has data that was written under one; name it with --keys"
+            );
+            return Err(Failure::new(line).with(Exit::NotFound));
+        }
+    }
+    key_ring(&settings.keys, |path| KeyRing::open(path))
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
@@ -106,7 +134,7 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failur
 
 /// Opens the database, and makes it if it is not there.
 pub(crate) async fn store(store: &Store) -> Result<SqliteStore, SqliteError> {
-    let path = store.data_dir.join("sessions.db");
+    let path = store.data_dir.join(DATABASE);
     let synchronous = match store.synchronous {
         Synchronous::Full => handstamp_sqlite::Synchronous::Full,
         Synchronous::Normal => handstamp_sqlite::Synchronous::Normal,

@@ -131,3 +131,33 @@ fn figures_are_told_to_anybody_at_an_address_of_their_own() {
     assert_eq!(served.get("/metrics").0, 401);
     assert_eq!(served.stop().exit, 0);
 }
+
+#[test]
+fn s106_a_start_with_another_key_ring_is_refused_and_the_log_still_verifies() {
+    let world = World::new();
+    let made = ["service-key", "create", "--name", "shop", "--scope", "sessions", "--keys", "ring"];
+    let key = world.run(&[&made[..], &["--json"]].concat()).json();
+    let key = key["key"].as_str().unwrap();
+    let served = world.serve(&["--keys", "ring"]);
+    served.begin(key, "anna");
+    assert_eq!(served.stop().exit, 0);
+
+    let typed_wrong = ["serve", "--listen", "127.0.0.1:0", "--keys", "rnig"];
+    let line = world.run(&typed_wrong).line(3);
+    assert!(line.contains("no key ring at rnig") && line.contains("--keys"), "{line}");
+    world.run(&[&made[..6], &["--keys", "rnig"]].concat()).line(3);
+    assert!(!world.path("rnig").exists(), "no ring is made beside data");
+
+    world.run(&["keys", "generate", "--keys", "rnig"]).out();
+    let line = world.run(&typed_wrong).line(2);
+    assert!(line.contains("not the key ring of the data"), "{line}");
+    world.run(&["audit", "verify", "--keys", "rnig"]).line(2);
+
+    world.run(&["keys", "rotate", "--keys", "ring"]).out();
+    let served = world.serve(&["--keys", "ring"]);
+    served.begin(key, "bert");
+    assert_eq!(served.stop().exit, 0);
+    world.run(&["keys", "retire", "1", "--compromised", "--keys", "ring"]).good();
+    assert_eq!(world.serve(&["--keys", "ring"]).stop().exit, 0);
+    world.run(&["audit", "verify", "--keys", "ring"]).good();
+}

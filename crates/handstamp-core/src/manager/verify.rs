@@ -1,7 +1,7 @@
 //! The audit log is checked: every chain of it, against checkpoints that were kept elsewhere.
 
 use super::SessionManager;
-use crate::chain::{BrokenAt, Checkpoint, Cut, Flaw, Marks, Sealer, Walk};
+use crate::chain::{BrokenAt, Checkpoint, Cut, Flaw, Link, Marks, Sealer, Walk};
 use crate::error::SessionError;
 use crate::event::Action;
 use crate::record::Client;
@@ -112,6 +112,29 @@ impl SessionManager {
             return Ok(Some(BrokenAt { writer, batch, event, why }));
         }
         Ok(None)
+    }
+
+    /// Whether every chain of the audit log begins, or begins again where it was cut, as this key
+    /// ring sealed it: `false` for the log of another ring. Reads one batch of each chain.
+    ///
+    /// # Errors
+    /// [`SessionError::Unavailable`] when the store is out of reach.
+    pub async fn is_own_log(&self) -> Result<bool, SessionError> {
+        let (sealer, store) = (self.sealer(), &self.engine.store);
+        let cuts = store.cuts().await?;
+        for writer in store.writers().await? {
+            let is_own = match cuts.iter().find(|cut| cut.end.writer == writer) {
+                Some(cut) => sealer.is_cut(cut),
+                None => {
+                    let first = store.sealed(writer, 0, 1).await?.pop();
+                    first.is_none_or(|batch| sealer.verify(&Link::START, &batch))
+                }
+            };
+            if !is_own {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Writes a checkpoint into the log itself, from where webhooks and exports carry it away.
