@@ -60,12 +60,13 @@ impl Engine {
 
     /// Judges a cookie for somebody who cannot hand the holder another: nothing is rotated, and what
     /// [`Judged::Good`] says of sending is of no use.
-    pub(crate) async fn look(self: &Arc<Self>, token: &Token) -> Result<Judged, SessionError> {
-        if let Some((session, _)) = self.known_live(&TokenText::of(token)) {
+    pub(crate) async fn look(self: &Arc<Self>, text: &TokenText) -> Result<Judged, SessionError> {
+        if let Some((session, _)) = self.known_live(text) {
             return Ok(Judged::Good { session, must_send: false });
         }
-        match self.proven_cookie(token).await? {
-            Ok(session) => self.verdict(token, session, self.now()).await,
+        let Some(token) = text.to_cookie() else { return Ok(Judged::refused(Refused::Invalid)) };
+        match self.proven_cookie(&token).await? {
+            Ok(session) => self.verdict(&token, session, self.now()).await,
             Err(why) => Ok(Judged::refused(why)),
         }
     }

@@ -12,7 +12,7 @@ use crate::record::{Client, EndReason, Ended};
 use crate::session::{CookieValue, Session};
 use crate::sign_in::SignIn;
 use crate::time::Timestamp;
-use crate::token::Token;
+use crate::token::TokenText;
 use crate::{cache::Cached, encoding};
 
 /// What is the matter with a session.
@@ -104,13 +104,13 @@ impl SessionManager {
     /// [`SessionError::NotFound`] for none, or for one of no session; [`SessionError::Ended`],
     /// [`SessionError::Expired`], [`SessionError::Suspended`]; [`SessionError::Unavailable`].
     pub async fn look(&self, cookie: CookieValue<'_>) -> Result<Session, SessionError> {
-        let token = match cookie {
+        let text = match cookie {
             CookieValue::None => return Err(SessionError::NotFound),
             CookieValue::Several => return Err(SessionError::Invalid),
-            CookieValue::One(value) => Token::from_cookie(value).ok_or(SessionError::Invalid)?,
+            CookieValue::One(value) => TokenText::read(value).ok_or(SessionError::Invalid)?,
         };
         self.engine.ensure_maintenance();
-        match self.engine.look(&token).await? {
+        match self.engine.look(&text).await? {
             Judged::Good { session, .. } => {
                 Ok(Session::of_access(Arc::clone(&self.engine), session, Client::default()))
             }
