@@ -11,7 +11,7 @@ use crate::data::{self, Data, DataError, JsonText};
 use crate::error::SessionError;
 use crate::event::Event;
 use crate::id::{ParseIdError, SessionId, Subject};
-use crate::record::{Assurance, Client, Kind, Profile, Record, Transport};
+use crate::record::{Assurance, Client, Kind, Profile, Record, Suspended, Transport};
 use crate::roles::Roles;
 use crate::time::Timestamp;
 use crate::token::Token;
@@ -83,6 +83,28 @@ pub struct SignIn {
     pub(crate) client_id: Option<Arc<str>>,
     pub(crate) upgrade: Option<Upgrade>,
     pub(crate) told: Vec<Event>,
+    pub(crate) aside: Option<SetAside>,
+}
+
+/// How a session is set aside.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SetAside {
+    /// Who does it, for the log. Default nobody.
+    pub by: Option<Arc<str>>,
+    /// Why, for the log. Default untold.
+    pub why: Option<Arc<str>>,
+    /// Whether a step-up takes it back; otherwise only [`SessionManager::resume`] does. Default no.
+    ///
+    /// [`SessionManager::resume`]: crate::SessionManager::resume
+    pub is_until_step_up: bool,
+}
+
+impl SetAside {
+    /// What the record says of it from `at` on.
+    pub(crate) fn since(&self, at: Timestamp) -> Suspended {
+        let Self { by, why, is_until_step_up } = self.clone();
+        Suspended { at, by, why, is_until_step_up }
+    }
 }
 
 /// The token of the session that a sign-in takes over from; none if the text was no token.
@@ -138,6 +160,7 @@ impl SignIn {
             client_id: None,
             upgrade: None,
             told: Vec::new(),
+            aside: None,
         }
     }
 
@@ -286,6 +309,13 @@ impl SignIn {
     /// [`SessionManager::event`](crate::SessionManager::event).
     pub fn telling(mut self, events: Vec<Event>) -> Self {
         self.told = events;
+        self
+    }
+
+    /// Begins the session set aside: none of its tokens is good until it is taken back, and there is
+    /// no moment at which one was. For somebody who must show another factor first. Default no.
+    pub fn set_aside(mut self, aside: SetAside) -> Self {
+        self.aside = Some(aside);
         self
     }
 

@@ -1,8 +1,11 @@
 //! What a session's holder gets: tokens, or cookies.
 
+use std::time::Duration;
+
 use handstamp_axum::SessionRejection;
 use handstamp_axum::cookies::{self, SetCookie};
 use handstamp_axum::problem::Problem;
+use handstamp_core::config::CookieSettings;
 use handstamp_core::policy::Standing;
 use handstamp_core::record::Transport;
 use handstamp_core::{Begun, Session};
@@ -77,6 +80,42 @@ pub(crate) fn access_cookie(service: &Service, session: &Session) -> Result<Head
     Ok(headers)
 }
 
+/// Takes the access cookie out of the browser with the session's own: a server that checks it by
+/// itself would let its holder in for as long as it lives (ASVS 7.4.1).
+pub(crate) fn forget_access(service: &Service, headers: &mut HeaderMap) {
+    if !service.settings.cookies.access_token {
+        return;
+    }
+    let settings = service.sessions.config().cookie();
+    let removal = format!("{}=;", settings.name);
+    let mut set = headers.get_all(SET_COOKIE).iter();
+    if !set.any(|value| value.as_bytes().starts_with(removal.as_bytes())) {
+        return;
+    }
+    match access_cookie_of("", Duration::ZERO, settings).to_header() {
+        Ok(value) => {
+            headers.append(SET_COOKIE, value);
+        }
+        Err(error) => tracing::error!(%error, "the access cookie cannot be removed"),
+    }
+}
+
+fn access_cookie_of<'a>(
+    value: &'a str,
+    max_age: Duration,
+    settings: &'a CookieSettings,
+) -> SetCookie<'a> {
+    SetCookie {
+        name: if settings.secure { ACCESS_COOKIE } else { ACCESS_COOKIE_PLAIN },
+        value,
+        path: "/",
+        max_age: Some(max_age),
+        http_only: true,
+        secure: settings.secure,
+        same_site: settings.same_site.as_str(),
+    }
+}
+
 fn access_cookie_text(
     service: &Service,
     record: &handstamp_core::record::Record,
@@ -84,15 +123,7 @@ fn access_cookie_text(
 ) -> Result<String, Problem> {
     let (token, expires_in) = service.access.mint(record, roles, service.sessions.now())?;
     let settings = service.sessions.config().cookie();
-    let cookie = SetCookie {
-        name: if settings.secure { ACCESS_COOKIE } else { ACCESS_COOKIE_PLAIN },
-        value: token.expose(),
-        path: "/",
-        max_age: Some(expires_in),
-        http_only: true,
-        secure: settings.secure,
-        same_site: settings.same_site.as_str(),
-    };
+    let cookie = access_cookie_of(token.expose(), expires_in, settings);
     let header = cookie.to_header().map_err(|error| unfit(&error))?;
     Ok(header.to_str().unwrap_or_default().to_owned())
 }

@@ -16,6 +16,7 @@ use handstamp_axum::problem::{self, Problem};
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
+use crate::issue;
 use crate::service::Service;
 
 pub(crate) use ids::Ids;
@@ -129,6 +130,7 @@ fn finish(service: &Service, id: HeaderValue, response: &mut Response) {
     headers.insert(REQUEST_ID, id);
     // What the handler said comes in the place of what is common.
     headers.extend(std::mem::take(response.headers_mut()));
+    issue::forget_access(service, &mut headers);
     *response.headers_mut() = headers;
     problem::complete(response, || service.sessions.now());
 }

@@ -30,6 +30,9 @@ const SECRET_BYTES: usize = 32;
 /// within this time.
 const BELIEVED: Duration = Duration::from_secs(5);
 
+/// How the names of roles and subjects begin that only the service itself and operators give.
+pub(crate) const RESERVED: &str = "handstamp:";
+
 /// Something that a service key may do.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -105,7 +108,7 @@ impl ServiceKey {
 
     /// Whether it may grant `role`. Roles beginning `handstamp:` are set by operators only.
     pub fn may_grant(&self, role: &str) -> bool {
-        !role.starts_with("handstamp:") && self.grant_roles.iter().any(|granted| granted == role)
+        !role.starts_with(RESERVED) && self.grant_roles.iter().any(|granted| granted == role)
     }
 }
 
@@ -166,6 +169,9 @@ impl ServiceKeys {
         scopes: &[Scope],
         grant_roles: &[String],
     ) -> Result<NewKey, LedgerError> {
+        if grant_roles.iter().any(|role| role.starts_with(RESERVED)) {
+            return Err(LedgerError::Invalid("roles beginning handstamp: are granted by nobody"));
+        }
         let (id, secret) = (bytes::<ID_BYTES>()?, Zeroizing::new(bytes::<SECRET_BYTES>()?));
         let key = ServiceKey {
             id: URL_SAFE_NO_PAD.encode(id),

@@ -24,6 +24,9 @@ const STEP: usize = 20;
 struct List {
     by: String,
     sessions: Vec<SessionId>,
+    /// Those that had been set aside before. They end with the others; taken back, they stay aside.
+    #[serde(default)]
+    aside: Vec<SessionId>,
 }
 
 /// Keeps lists of sessions that are to end.
@@ -57,7 +60,9 @@ impl Undo {
     ) -> Result<(u64, String), Problem> {
         let name: [u8; 12] = random(&SystemRng).map_err(|error| problem(error.into()))?;
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        let list = List { by: by.to_owned(), sessions: ids.clone() };
+        let (ids, aside) = self.split(sessions, ids).await.map_err(problem)?;
+        let mut count = aside.len() as u64;
+        let list = List { by: by.to_owned(), sessions: ids.clone(), aside };
         let put = Put::new(SHELF, &name, &list).map_err(|error| problem(error.into()))?;
         let put = put.if_absent().due(self.clock.now().plus(time));
         let written = self.ledger.write(vec![put]).await.map_err(|error| problem(error.into()))?;
@@ -66,7 +71,6 @@ impl Undo {
         }
         let why = mark(&name);
         let suspends = ids.into_iter().map(|id| sessions.suspend(id, Some(by), Some(&why)));
-        let mut count = 0;
         for suspended in join_all(suspends).await {
             match suspended {
                 Ok(()) => count += 1,
@@ -76,6 +80,23 @@ impl Undo {
             }
         }
         Ok((count, name))
+    }
+
+    /// Those that are to be set aside, and those that somebody has set aside before.
+    async fn split(
+        &self,
+        sessions: &SessionManager,
+        ids: Vec<SessionId>,
+    ) -> Result<(Vec<SessionId>, Vec<SessionId>), SessionError> {
+        let (mut live, mut aside) = (Vec::new(), Vec::new());
+        for id in ids {
+            let record = sessions.record(id).await?.filter(|record| !record.is_tombstone());
+            match record {
+                Some(record) if record.suspended.is_some() => aside.push(id),
+                _ => live.push(id),
+            }
+        }
+        Ok((live, aside))
     }
 
     /// How many sessions a list has set aside, and until when it can be taken back; `None` when its
@@ -92,7 +113,7 @@ impl Undo {
         }
         let Some(entry) = self.ledger.get(SHELF, name).await? else { return Ok(None) };
         let list: List = entry.read()?;
-        Ok(entry.due_at.map(|until| (list.sessions.len(), until)))
+        Ok(entry.due_at.map(|until| (list.sessions.len() + list.aside.len(), until)))
     }
 
     /// Takes an end back; answers how many sessions are live again.
@@ -146,8 +167,9 @@ impl Undo {
                 continue;
             }
             let by = Some(&*list.by);
-            let aside = self.still_aside(sessions, &list, &entry.key).await?;
-            let ends = aside.into_iter().map(|id| sessions.end(id, EndReason::Admin, by));
+            let mut over = self.still_aside(sessions, &list, &entry.key).await?;
+            over.extend(&list.aside);
+            let ends = over.into_iter().map(|id| sessions.end(id, EndReason::Admin, by));
             for ended in join_all(ends).await {
                 count += u64::from(ended?);
             }

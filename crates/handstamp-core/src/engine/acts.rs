@@ -10,13 +10,13 @@ use crate::commit::{Draft, Mutation, Step};
 use crate::config::SessionConfig;
 use crate::delta::{Content, Delta, Sizes};
 use crate::error::SessionError;
-use crate::event::Action;
+use crate::event::{Action, Event};
 use crate::id::SessionId;
 use crate::key::KeyRing;
 use crate::policy::Standing;
 use crate::random::random;
-use crate::record::{EndReason, Ended, Kind, Record, Suspended};
-use crate::sign_in::SignIn;
+use crate::record::{EndReason, Ended, Kind, Record};
+use crate::sign_in::{SetAside, SignIn};
 use crate::verdict::Rotation;
 
 impl Engine {
@@ -27,7 +27,18 @@ impl Engine {
         reason: EndReason,
         by: Option<Arc<str>>,
     ) -> Result<bool, SessionError> {
-        let (end, has_ended) = told(Self::end_as(reason, by, None));
+        self.end_telling(id, reason, by, Vec::new()).await
+    }
+
+    /// The same; tells these events too, if it ends the session.
+    pub(crate) async fn end_telling(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+        by: Option<Arc<str>>,
+        events: Vec<Event>,
+    ) -> Result<bool, SessionError> {
+        let (end, has_ended) = told(Self::telling(Self::end_as(reason, by, None), events));
         match self.change(id, end).await {
             Ok(_) => Ok(has_ended.load(Ordering::SeqCst)),
             Err(SessionError::NotFound) => Ok(false),
@@ -150,17 +161,23 @@ impl Engine {
     }
 
     /// Sets a session aside.
-    pub(crate) fn suspend_as(
-        by: Option<Arc<str>>,
-        why: Option<Arc<str>>,
-        is_until_step_up: bool,
-    ) -> Mutation {
+    pub(crate) fn suspend_as(aside: SetAside) -> Mutation {
         Box::new(move |draft| {
             draft.require_live()?;
-            draft.tell(Action::SessionSuspended)?.actor.clone_from(&by);
-            let (at, by, why) = (draft.now, by.clone(), why.clone());
-            draft.record.suspended = Some(Suspended { at, by, why, is_until_step_up });
+            draft.tell(Action::SessionSuspended)?.actor.clone_from(&aside.by);
+            draft.record.suspended = Some(aside.since(draft.now));
             Ok(Step::Changed)
+        })
+    }
+
+    /// The same mutation, which tells these events as well if it changes anything.
+    pub(crate) fn telling(mut mutation: Mutation, events: Vec<Event>) -> Mutation {
+        Box::new(move |draft| {
+            let step = mutation(draft)?;
+            if step == Step::Changed {
+                draft.events.extend(events.iter().cloned());
+            }
+            Ok(step)
         })
     }
 

@@ -9,7 +9,7 @@ use crate::commit::{Build, Draft, Job, Mutation, NewSession, blank_event, event_
 use crate::data::Data;
 use crate::delta::{Content, Delta};
 use crate::error::SessionError;
-use crate::event::Action;
+use crate::event::{Action, Event};
 use crate::head::Head;
 use crate::id::{ChangeId, Partition, SessionId, Subject};
 use crate::policy::{Standing, make_room};
@@ -231,7 +231,10 @@ impl Plan {
         }
         let limit = begin.sign_in.as_ref().and(engine.config.limit());
         let mut events = vec![started(engine, &record, old, now)?];
-        events.extend(begin.sign_in.iter().flat_map(|sign_in| sign_in.told_of(self.id)));
+        if let Some(sign_in) = &begin.sign_in {
+            events.extend(sign_in.told_of(self.id));
+            events.extend(set_aside(engine, &mut record, sign_in, now)?);
+        }
         Ok(NewSession { record: Box::new(record), limit, events })
     }
 }
@@ -288,12 +291,26 @@ fn blank(
     })
 }
 
+/// Sets a session aside before it begins, if the sign-in asks for that; answers what tells of it.
+fn set_aside(
+    engine: &Engine,
+    record: &mut Record,
+    sign_in: &SignIn,
+    now: Timestamp,
+) -> Result<Option<Event>, SessionError> {
+    let Some(aside) = &sign_in.aside else { return Ok(None) };
+    record.suspended = Some(aside.since(now));
+    let mut event = event_of(record, Action::SessionSuspended, now, &*engine.rng)?;
+    event.actor.clone_from(&aside.by);
+    Ok(Some(event))
+}
+
 fn started(
     engine: &Engine,
     record: &Record,
     old: Option<&Record>,
     now: Timestamp,
-) -> Result<crate::event::Event, SessionError> {
+) -> Result<Event, SessionError> {
     let was_guest = old.is_some_and(|old| old.kind == Kind::Guest);
     let action = match record.kind {
         Kind::Guest => Action::GuestStarted,

@@ -6,6 +6,7 @@ use super::SessionManager;
 use crate::engine::{Bulk, Engine};
 use crate::id::SessionId;
 use crate::record::EndReason;
+use crate::sign_in::SetAside;
 
 impl SessionManager {
     /// Ends these sessions, a hundred or so to a batch. For all of one subject,
@@ -23,9 +24,9 @@ impl SessionManager {
         by: Option<&str>,
         why: Option<&str>,
     ) -> Bulk {
-        let (by, why): (Option<Arc<str>>, Option<Arc<str>>) =
-            (by.map(Arc::from), why.map(Arc::from));
-        self.engine.change_these(ids, || Engine::suspend_as(by.clone(), why.clone(), false)).await
+        let (by, why) = (by.map(Arc::from), why.map(Arc::from));
+        let aside = SetAside { by, why, is_until_step_up: false };
+        self.engine.change_these(ids, || Engine::suspend_as(aside.clone())).await
     }
 
     /// Takes these sessions back.

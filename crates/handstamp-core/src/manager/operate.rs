@@ -6,10 +6,12 @@ use super::SessionManager;
 use crate::commit::Spared;
 use crate::engine::Engine;
 use crate::error::SessionError;
+use crate::event::Event;
 use crate::id::{SessionId, Subject};
 use crate::policy::Standing;
 use crate::record::EndReason;
 use crate::roles::Roles;
+use crate::sign_in::SetAside;
 use crate::store::{Page, RecordPage};
 
 impl SessionManager {
@@ -111,8 +113,8 @@ impl SessionManager {
         by: Option<&str>,
         why: Option<&str>,
     ) -> Result<(), SessionError> {
-        let suspend = Engine::suspend_as(by.map(Arc::from), why.map(Arc::from), false);
-        self.engine.change(id, suspend).await.map(drop)
+        let (by, why) = (by.map(Arc::from), why.map(Arc::from));
+        self.set_aside(id, SetAside { by, why, is_until_step_up: false }, Vec::new()).await
     }
 
     /// Sets a session aside until its user has shown a fresh factor: its tokens are refused until
@@ -126,8 +128,38 @@ impl SessionManager {
         by: Option<&str>,
         why: Option<&str>,
     ) -> Result<(), SessionError> {
-        let suspend = Engine::suspend_as(by.map(Arc::from), why.map(Arc::from), true);
+        let (by, why) = (by.map(Arc::from), why.map(Arc::from));
+        self.set_aside(id, SetAside { by, why, is_until_step_up: true }, Vec::new()).await
+    }
+
+    /// Sets a session aside, and tells `events` of it in the same commit: both or neither. For
+    /// whoever found something out about the session, so that what was told was also done.
+    ///
+    /// # Errors
+    /// As [`suspend`](Self::suspend); nothing is told then.
+    pub async fn set_aside(
+        &self,
+        id: SessionId,
+        aside: SetAside,
+        events: Vec<Event>,
+    ) -> Result<(), SessionError> {
+        let suspend = Engine::telling(Engine::suspend_as(aside), events);
         self.engine.change(id, suspend).await.map(drop)
+    }
+
+    /// Ends a session as [`end`](Self::end) does, and tells `events` of it in the same commit: both
+    /// or neither. Answers whether this ended it; nothing is told otherwise.
+    ///
+    /// # Errors
+    /// As [`end`](Self::end).
+    pub async fn end_telling(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+        by: Option<&str>,
+        events: Vec<Event>,
+    ) -> Result<bool, SessionError> {
+        self.engine.end_telling(id, reason, by.map(Arc::from), events).await
     }
 
     /// Takes a suspended session back. One that was not suspended stays as it is.

@@ -51,6 +51,12 @@ impl Asked {
         self.fields.is_empty()
     }
 
+    /// Whether all that match may be ended together: some are left out, and not all are over.
+    pub(super) fn may_end(&self) -> bool {
+        let is_narrow = self.fields.iter().any(|(name, _)| name != "active");
+        is_narrow && !self.is("active", "false")
+    }
+
     /// Whether it asks for something that only a closer look needs.
     pub(super) fn is_detailed(&self) -> bool {
         let usual = ["subject", "active", "ip"];
@@ -144,7 +150,8 @@ mod tests {
             SessionFilter { active: Some(true), ..Default::default() }
         );
         assert_eq!((asked.ids.len(), asked.cursor.is_none()), (2, true));
-        assert!(Asked::read("subject=&kind=").is_empty());
+        let asked = Asked::read("subject=&kind=");
+        assert!(!asked.may_end() && asked.query().is_empty());
     }
 
     #[test]

@@ -72,10 +72,12 @@ pub(super) async fn preview(
 /// What the API is asked: what is ticked, or else what matches.
 fn request(asked: &Asked) -> Result<EndRequest, Stop> {
     let mut request = EndRequest::default();
-    match (asked.ids.is_empty(), asked.is_empty()) {
+    match (asked.ids.is_empty(), asked.may_end()) {
         (false, _) => request.ids = Some(asked.ids.clone()),
-        (true, false) => request.filter = Some(asked.wire()?),
-        (true, true) => return Err(out_of_range("ids", "tick the sessions that are to end").into()),
+        (true, true) => request.filter = Some(asked.wire()?),
+        (true, false) => {
+            return Err(out_of_range("ids", "tick the sessions that are to end").into());
+        }
     }
     Ok(request)
 }

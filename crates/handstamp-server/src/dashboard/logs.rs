@@ -17,6 +17,7 @@ use super::viewer::{Form, Viewer};
 use super::views::Line;
 use super::{Answer, Stop};
 use crate::body::out_of_range;
+use crate::query::list_problem;
 use crate::routes::admin::filter;
 use crate::service::Service;
 
@@ -42,7 +43,8 @@ pub(super) async fn show(
 ) -> Answer {
     let asked = Asked::read(query.as_deref().unwrap_or_default());
     let portion = Portion { limit: MOST, after: asked.cursor.clone() };
-    let told = service.sessions.events(&filter::logs(&wire(&asked)?)?, &portion).await?;
+    let filter = filter::logs(&wire(&asked)?)?;
+    let told = service.sessions.events(&filter, &portion).await.map_err(list_problem)?;
     let rules = crate::risk::Rule::ALL.iter().map(|rule| format!("risk.{rule}"));
     page(&Page {
         frame: Frame::of(&viewer, &service, "logs").live(paths::ADMIN_EVENTS),

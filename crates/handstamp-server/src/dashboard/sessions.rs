@@ -12,6 +12,7 @@ use super::asked::Asked;
 use super::frame::{Frame, page};
 use super::viewer::Viewer;
 use super::views::Row;
+use crate::query::list_problem;
 use crate::service::Service;
 
 /// How many sessions stand on a page.
@@ -35,7 +36,7 @@ pub(super) async fn show(
 ) -> Answer {
     let asked = Asked::read(query.as_deref().unwrap_or_default());
     let portion = Portion { limit: MOST, after: asked.cursor.clone() };
-    let listed = service.sessions.scan(&asked.filter()?, &portion).await?;
+    let listed = service.sessions.scan(&asked.filter()?, &portion).await.map_err(list_problem)?;
     let current = viewer.session.id();
     page(&Page {
         frame: Frame::of(&viewer, &service, "sessions").live(paths::ADMIN_EVENTS),

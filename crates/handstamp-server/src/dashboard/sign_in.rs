@@ -16,8 +16,8 @@ use super::viewer::{Form, Owner};
 use super::{Answer, SIGN_IN, Stop};
 use crate::service::Service;
 
-/// Whom operators sign in as who come by the link.
-const SUBJECT: &str = "operator";
+/// Whom operators sign in as who come by the link; no application can sign anybody in as this.
+const SUBJECT: &str = "handstamp:operator";
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]

@@ -18,7 +18,7 @@ use super::viewer::{Form, Viewer};
 use super::views::When;
 use super::{Answer, Stop};
 use crate::answer::timestamp;
-use crate::routes::admin::webhooks::failed;
+use crate::routes::admin::webhooks::{failed, noted};
 use crate::service::Service;
 
 /// The page of one webhook.
@@ -98,6 +98,7 @@ pub(super) async fn create(
         description: Some(new.description).filter(|text| !text.trim().is_empty()),
     };
     let added = service.webhooks.create(request).await.map_err(failed)?;
+    noted(&service, &viewer.operator, "webhook_created", &added.id).await?;
     let secret = added.secret.map(|secret| secret.expose().to_owned());
     page(&listed(&service, &viewer, secret).await?)
 }
@@ -192,6 +193,7 @@ pub(super) async fn switch(
 ) -> Answer {
     let update = WebhookUpdate { is_enabled: Some(to.is_enabled), ..WebhookUpdate::default() };
     found(service.webhooks.update(&id, update).await.map_err(failed)?)?;
+    noted(&service, &viewer.operator, "webhook_changed", &id).await?;
     let said = if to.is_enabled { "It sends again." } else { "It sends nothing any more." };
     viewer.session.flash("success", said)?;
     Ok(go(&paths::with(WEBHOOK, &id)))
@@ -204,7 +206,9 @@ pub(super) async fn remove(
     Path(id): Path<String>,
     Form(Pressed {}): Form<Pressed>,
 ) -> Answer {
-    service.webhooks.remove(&id).await.map_err(failed)?;
+    let is_removed = service.webhooks.remove(&id).await.map_err(failed)?;
+    found(is_removed.then_some(()))?;
+    noted(&service, &viewer.operator, "webhook_removed", &id).await?;
     viewer.session.flash("success", "The webhook is removed.")?;
     Ok(go(LIST))
 }
@@ -223,6 +227,7 @@ pub(super) async fn retry(
 ) -> Answer {
     let is_sent = service.webhooks.retry(&id, &again.delivery).await.map_err(failed)?;
     found(is_sent.then_some(()))?;
+    noted(&service, &viewer.operator, "webhook_delivery_retried", &id).await?;
     viewer.session.flash("success", "It is sent once more.")?;
     Ok(go(&paths::with(WEBHOOK, &id)))
 }

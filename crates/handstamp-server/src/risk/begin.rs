@@ -8,6 +8,7 @@ use handstamp_core::time::Timestamp;
 use handstamp_core::{SessionError, SessionManager};
 
 use super::history::Past;
+use super::stop::Stop;
 use super::tell::{During, Scene};
 use super::{Attempt, BeginSignal, Device, Risk, Verdict, rules, source_of};
 
@@ -18,12 +19,15 @@ use super::{Attempt, BeginSignal, Device, Risk, Verdict, rules, source_of};
 pub struct Foreseen {
     verdict: Verdict,
     events: Vec<Event>,
+    stop: Option<Stop>,
 }
 
 impl Foreseen {
-    /// The same sign-in, which tells what was found when its session begins.
+    /// The same sign-in, whose session tells what was found when it begins, and begins set aside
+    /// where a rule stops it: there is no moment in between for anybody to cut off.
     pub fn told_by(&self, sign_in: SignIn) -> SignIn {
-        sign_in.telling(self.events.clone())
+        let sign_in = sign_in.telling(self.events.clone());
+        self.stop.iter().fold(sign_in, |sign_in, stop| stop.before(sign_in))
     }
 }
 
@@ -70,11 +74,13 @@ impl Risk {
         let is_new = signal.device.is_known() && !history.knows_device(signal.device);
         let device = is_new.then(|| scene.event(event::Action::DeviceNew)).transpose()?;
         let events = device.into_iter().chain(self.events(&scene, &findings)?).collect();
-        Ok(Foreseen { verdict: self.verdict(findings), events })
+        let verdict = self.verdict(findings);
+        let stop = self.stop(&verdict);
+        Ok(Foreseen { verdict, events, stop })
     }
 
-    /// Does what is to be done about a session that has begun, before any token of it is handed
-    /// out: sets it aside or ends it, where a rule says so.
+    /// Notes a session that has begun, before any token of it is handed out. One that a rule stops
+    /// is set aside already; this ends it where that is what the rule says.
     ///
     /// # Errors
     /// [`SessionError::Unavailable`] or [`SessionError::Unknown`] when the store is out of reach.
@@ -85,8 +91,10 @@ impl Risk {
         foreseen: Foreseen,
         record: &Record,
     ) -> Result<Verdict, SessionError> {
-        let verdict = foreseen.verdict;
-        self.carry_out(sessions, record.id, &verdict).await?;
+        let Foreseen { verdict, stop, .. } = foreseen;
+        if let Some(stop) = stop {
+            stop.end(sessions, record.id).await?;
+        }
         let is_trusted = record.kind == Kind::User && !verdict.action.stops();
         if let Some(subject) = record.subject.as_ref().filter(|_| is_trusted) {
             self.recent.trust(&attempt(subject, &record.client, record.created_at));

@@ -17,6 +17,7 @@ mod rule;
 pub mod rules;
 mod seed;
 mod signal;
+mod stop;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub use rule::{Action, Finding, ParseActionError, Rule, Severity};
 pub use signal::{
     BeginSignal, Device, FailureSignal, History, RefreshSignal, Seen, Tally, source_of,
 };
+use stop::Stop;
 pub use tell::explain;
 use tell::{During, Scene};
 
@@ -207,16 +209,21 @@ impl Risk {
         self.recent.advise(&Attempt { subject, name: name.as_deref(), address, at })
     }
 
-    /// Tells what was found, then does what is to be done about it.
+    /// Tells what was found and does what is to be done about it, in one commit: whoever cuts off
+    /// their connection in between would otherwise have been told of, and go on.
     async fn conclude(
         &self,
         scene: &Scene<'_>,
         findings: Vec<Finding>,
     ) -> Result<Verdict, SessionError> {
-        scene.sessions.tell(self.events(scene, &findings)?).await?;
+        let events = self.events(scene, &findings)?;
         let verdict = self.verdict(findings);
-        if let Some(id) = scene.session {
-            self.carry_out(scene.sessions, id, &verdict).await?;
+        let is_done = match (scene.session, self.stop(&verdict)) {
+            (Some(id), Some(stop)) => stop.carry_out(scene.sessions, id, &events).await?,
+            _ => false,
+        };
+        if !is_done {
+            scene.sessions.tell(events).await?;
         }
         Ok(verdict)
     }
@@ -234,18 +241,11 @@ impl Risk {
         Verdict { action: actions.max().unwrap_or_default(), findings }
     }
 
-    /// Does what is to be done about findings; they are told.
-    async fn carry_out(
-        &self,
-        sessions: &SessionManager,
-        id: SessionId,
-        verdict: &Verdict,
-    ) -> Result<(), SessionError> {
+    /// How a session is stopped for these findings, if it is.
+    fn stop(&self, verdict: &Verdict) -> Option<Stop> {
         let action_of = |finding: &Finding| self.config.action(finding.rule);
-        match verdict.findings.iter().max_by_key(|finding| action_of(finding)) {
-            Some(strictest) => carry_out(sessions, id, verdict.action, strictest.rule).await,
-            None => Ok(()),
-        }
+        let strictest = verdict.findings.iter().max_by_key(|finding| action_of(finding))?;
+        Stop::of(verdict.action, strictest.rule)
     }
 }
 
@@ -284,28 +284,4 @@ async fn was_told(
         })
     };
     Ok(told(sessions, session, rule, TOLD_LOOK).await?.iter().any(is_same))
-}
-
-/// Does what a rule asks for. A session that has ended, or was set aside already, stays so.
-async fn carry_out(
-    sessions: &SessionManager,
-    id: SessionId,
-    action: Action,
-    rule: Rule,
-) -> Result<(), SessionError> {
-    let done = match action {
-        Action::Off | Action::Notify => Ok(()),
-        Action::StepUp => sessions.suspend_until_step_up(id, Some(ACTOR), Some(STEP_UP)).await,
-        Action::Suspend => sessions.suspend(id, Some(ACTOR), Some(rule.as_str())).await,
-        Action::End => sessions.end(id, EndReason::Admin, Some(ACTOR)).await.map(drop),
-    };
-    match done {
-        Err(
-            SessionError::NotFound
-            | SessionError::Ended { .. }
-            | SessionError::Expired { .. }
-            | SessionError::Suspended,
-        ) => Ok(()),
-        done => done,
-    }
 }

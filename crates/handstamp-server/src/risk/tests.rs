@@ -520,3 +520,42 @@ async fn b11_of_two_first_sign_ins_at_once_both_are_told() {
     tokio::join!(begin(one), begin(other));
     assert_eq!(world.told().await, ["device.new", "device.new"]);
 }
+
+/// Regression: whoever hung up between the two commits had a live session, and a known device.
+#[tokio::test]
+async fn b11_a_session_that_a_rule_stops_is_never_live_not_even_for_whoever_hangs_up() {
+    for action in [Action::StepUp, Action::Suspend, Action::End] {
+        let world = World::of(RiskConfig { new_device: action, ..RiskConfig::default() });
+        world.sign_in("ada", PARIS, FIREFOX).await;
+        let client = world.client(PARIS, CURL);
+        let sign_in = SignIn::new("ada").unwrap().client(client).transport(Transport::Token);
+        let foreseen = world.foresee(&sign_in).await.unwrap();
+        // Nothing follows: the caller is gone.
+        let begun = world.sessions.begin(foreseen.told_by(sign_in.clone())).await.unwrap();
+        let used = world.sessions.refresh(&begun.token.to_text(), None).await;
+        assert!(matches!(used, Err(SessionError::Suspended)), "{action:?}");
+
+        let again = world.foresee(&sign_in).await.unwrap();
+        let (_, verdict) = world.begin(sign_in, again).await;
+        assert_eq!(names(&verdict), [Rule::NewDevice], "{action:?}: it has become known");
+    }
+}
+
+/// Regression: a finding that was told and not acted on silenced the rule for whoever came again.
+#[tokio::test]
+async fn b11_what_is_found_at_a_refresh_is_told_and_done_in_one_commit() {
+    for (action, done) in [(Action::StepUp, "session.suspended"), (Action::End, "session.ended")] {
+        let world = World::of(RiskConfig { user_agent_change: action, ..RiskConfig::default() });
+        let (begun, _) = world.sign_in("ada", PARIS, FIREFOX).await;
+        let thief = world.client(PARIS, CURL);
+        let verdict = world.risk.on_refresh(&world.sessions, &begun.record, &thief).await.unwrap();
+        assert_eq!(verdict.action, action);
+        let store = world.sessions.store();
+        let batches = store.sealed(store.meta().writer, 0, 100).await.unwrap();
+        let last = &batches.last().unwrap().events;
+        let together: Vec<_> = last.iter().map(|event| event.action.to_string()).collect();
+        assert_eq!(together.len(), 2, "{together:?}");
+        assert!(together.contains(&"risk.user_agent_change".into()));
+        assert!(together.contains(&done.into()));
+    }
+}

@@ -184,10 +184,12 @@ fn operate() -> Vec<Route> {
         route!(POST paths::ADMIN_SESSION_SUSPEND, admin::suspend, "Set a session aside")
             .by(Who::Operator)
             .optional_json::<operators::SuspendRequest>()
-            .answers::<operators::SuspendedAnswer>(200),
+            .answers::<operators::SuspendedAnswer>(200)
+            .problems(&[409]),
         route!(POST paths::ADMIN_SESSION_RESUME, admin::resume, "Take a session back")
             .by(Who::Operator)
-            .answers::<operators::SuspendedAnswer>(200),
+            .answers::<operators::SuspendedAnswer>(200)
+            .problems(&[409]),
         route!(POST paths::ADMIN_POLICY_DRY_RUN, admin::dry_run, "Whom would other limits sign out?")
             .by(Who::Operator)
             .json::<policy::DryRunRequest>()

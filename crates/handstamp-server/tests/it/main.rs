@@ -30,6 +30,7 @@ mod refresh;
 mod services;
 mod short_way;
 mod signed;
+mod sly;
 mod streams;
 mod telemetry;
 mod webhooks;

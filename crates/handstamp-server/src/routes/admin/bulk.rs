@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use handstamp_axum::problem::Problem;
 use handstamp_core::SessionId;
 use handstamp_core::store::Page;
-use handstamp_protocol::admin::{EndAnswer, EndRequest, UndoAnswer};
+use handstamp_protocol::admin::{EndAnswer, EndRequest, SessionFilter, UndoAnswer};
 use http::StatusCode;
 use serde_json::Map;
 
@@ -86,9 +86,13 @@ async fn chosen(
         (None, Some(ids)) if ids.len() > MOST => Err(out_of_range("ids", "must be at most 1,000")),
         (None, Some(ids)) => {
             let ids = ids.iter().map(|id| id.parse()).collect::<Result<Vec<_>, _>>();
-            Ok((ids.map_err(|_| out_of_range("ids", "not the id of a session"))?, false))
+            let ids = ids.map_err(|_| out_of_range("ids", "not the id of a session"))?;
+            Ok((not_over(service, ids).await?, false))
         }
-        (Some(filter), None) if filter.is_empty() => Err(crate::body::bad(
+        (Some(filter), None) if filter.active == Some(false) => {
+            Err(out_of_range("filter.active", "what has ended cannot end"))
+        }
+        (Some(filter), None) if is_everybody(filter) => Err(crate::body::bad(
             StatusCode::BAD_REQUEST,
             "an empty filter means everybody: name something",
         )),
@@ -98,6 +102,23 @@ async fn chosen(
             matching(service, &filter).await
         }
     }
+}
+
+/// Those of these that could be ended, each once.
+async fn not_over(service: &Service, ids: Vec<SessionId>) -> Result<Vec<SessionId>, Problem> {
+    let mut left = Vec::new();
+    for id in ids {
+        let why = service.sessions.why_of(id).await.map_err(problem)?;
+        if why.is_some_and(|why| why.ended.is_none()) && !left.contains(&id) {
+            left.push(id);
+        }
+    }
+    Ok(left)
+}
+
+/// Whether a filter leaves nobody out who could be ended: all that are live is everybody.
+fn is_everybody(filter: &SessionFilter) -> bool {
+    SessionFilter { active: None, ..filter.clone() }.is_empty()
 }
 
 async fn matching(

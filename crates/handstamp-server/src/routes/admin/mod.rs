@@ -27,6 +27,7 @@ use handstamp_core::id::Subject;
 use handstamp_core::record::Client;
 use handstamp_core::text::plain;
 use handstamp_core::{SessionError, SessionId};
+use http::StatusCode;
 use serde_json::{Map, Value};
 
 use crate::body::out_of_range;
@@ -39,6 +40,18 @@ const LONGEST_REASON: usize = 500;
 /// The problem of something that was to be done to a session or subject, and could not be.
 pub(crate) fn problem(error: SessionError) -> Problem {
     SessionRejection::Session(error).problem()
+}
+
+/// The problem of something that was to be done to a session that somebody else holds, or another
+/// of the caller's own: that it is over is no word about the caller's credential.
+pub(crate) fn problem_of_named(error: SessionError) -> Problem {
+    let detail = match error {
+        SessionError::Ended { .. } => "the session has ended",
+        SessionError::Expired { .. } => "the session is past its lifetime",
+        SessionError::Suspended => "the session is set aside",
+        error => return problem(error),
+    };
+    Problem::new(StatusCode::CONFLICT, "CONFLICT", detail)
 }
 
 /// The session that a path names.

@@ -7,7 +7,7 @@ use handstamp_axum::problem::Problem;
 use handstamp_protocol::admin::{AdminSessionsQuery, SuspendRequest, SuspendedAnswer};
 use handstamp_protocol::sessions::SessionList;
 
-use super::{filter, problem, reason, session_id};
+use super::{filter, problem_of_named, reason, session_id};
 use crate::answer::{self, Shown};
 use crate::body::OptionalJson;
 use crate::caller::Operator;
@@ -46,7 +46,7 @@ pub(crate) async fn suspend(
         Ok(()) | Err(handstamp_core::SessionError::Suspended) => {
             Ok(Body(SuspendedAnswer { suspended: true }))
         }
-        Err(error) => Err(problem(error)),
+        Err(error) => Err(problem_of_named(error)),
     }
 }
 
@@ -57,6 +57,6 @@ pub(crate) async fn resume(
     Path(id): Path<String>,
 ) -> Result<Body<SuspendedAnswer>, Problem> {
     let resumed = service.sessions.resume(session_id(&id)?, Some(&operator.name)).await;
-    resumed.map_err(problem)?;
+    resumed.map_err(problem_of_named)?;
     Ok(Body(SuspendedAnswer { suspended: false }))
 }

@@ -11,8 +11,9 @@ use handstamp_protocol::webhooks::{
     DeliveryList, Webhook, WebhookList, WebhookRequest, WebhookTest, WebhookUpdate,
 };
 use http::StatusCode;
+use serde_json::Map;
 
-use super::problem;
+use super::{note, problem};
 use crate::body::{Json, out_of_range};
 use crate::caller::Operator;
 use crate::json::Body;
@@ -33,42 +34,48 @@ pub(crate) async fn list_webhooks(
 /// `POST /admin/webhooks`: answers the signing secret, this once.
 pub(crate) async fn create_webhook(
     State(service): State<Arc<Service>>,
-    _operator: Operator,
+    operator: Operator,
     Json(request): Json<WebhookRequest>,
 ) -> Result<Response, Problem> {
     let webhook = service.webhooks.create(request).await.map_err(failed)?;
+    noted(&service, &operator, "webhook_created", &webhook.id).await?;
     Ok((StatusCode::CREATED, Body(webhook)).into_response())
 }
 
 /// `PATCH /admin/webhooks/{id}`.
 pub(crate) async fn update_webhook(
     State(service): State<Arc<Service>>,
-    _operator: Operator,
+    operator: Operator,
     Path(id): Path<String>,
     Json(request): Json<WebhookUpdate>,
 ) -> Result<Body<Webhook>, Problem> {
-    found(service.webhooks.update(&id, request).await)
+    let webhook = found(service.webhooks.update(&id, request).await)?;
+    noted(&service, &operator, "webhook_changed", &id).await?;
+    Ok(webhook)
 }
 
 /// `DELETE /admin/webhooks/{id}`.
 pub(crate) async fn remove_webhook(
     State(service): State<Arc<Service>>,
-    _operator: Operator,
+    operator: Operator,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    match service.webhooks.remove(&id).await.map_err(failed)? {
-        true => Ok(StatusCode::NO_CONTENT),
-        false => Err(problem(SessionError::NotFound)),
+    if !service.webhooks.remove(&id).await.map_err(failed)? {
+        return Err(problem(SessionError::NotFound));
     }
+    noted(&service, &operator, "webhook_removed", &id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST /admin/webhooks/{id}/secret`: answers the new secret, this once.
 pub(crate) async fn rotate_webhook(
     State(service): State<Arc<Service>>,
-    _operator: Operator,
+    operator: Operator,
     Path(id): Path<String>,
 ) -> Result<Body<Webhook>, Problem> {
-    found(service.webhooks.rotate_secret(&id).await)
+    let webhook = found(service.webhooks.rotate_secret(&id).await)?;
+    noted(&service, &operator, "webhook_secret_changed", &id).await?;
+    Ok(webhook)
 }
 
 /// `POST /admin/webhooks/{id}/test`.
@@ -94,13 +101,25 @@ pub(crate) async fn deliveries(
 /// `POST /admin/webhooks/{id}/deliveries/{delivery}/retry`.
 pub(crate) async fn retry_delivery(
     State(service): State<Arc<Service>>,
-    _operator: Operator,
+    operator: Operator,
     Path((id, delivery)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    match service.webhooks.retry(&id, &delivery).await.map_err(failed)? {
-        true => Ok(StatusCode::ACCEPTED),
-        false => Err(problem(SessionError::NotFound)),
+    if !service.webhooks.retry(&id, &delivery).await.map_err(failed)? {
+        return Err(problem(SessionError::NotFound));
     }
+    noted(&service, &operator, "webhook_delivery_retried", &id).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// Notes what an operator did to a webhook, which carries the log to somebody else.
+pub(crate) async fn noted(
+    service: &Service,
+    operator: &Operator,
+    what: &str,
+    id: &str,
+) -> Result<(), Problem> {
+    let details = Map::from_iter([("webhook".to_owned(), id.into())]);
+    note(service, operator, what, None, details).await
 }
 
 fn found<T>(answer: Result<Option<T>, WebhookError>) -> Result<Body<T>, Problem> {

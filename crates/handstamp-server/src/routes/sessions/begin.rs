@@ -11,7 +11,7 @@ use handstamp_axum::problem::Problem;
 use handstamp_core::record::{self, Client};
 use handstamp_core::roles::Roles;
 use handstamp_core::text::plain;
-use handstamp_core::{Begun, SessionError, SignIn};
+use handstamp_core::{Begun, SessionError, SessionId, SignIn};
 use handstamp_protocol::Object;
 use handstamp_protocol::sessions::{BeginRequest, GuestRequest, Issued, Kind, Transport};
 use http::request::Parts;
@@ -24,9 +24,9 @@ use crate::idempotency::Claim;
 use crate::issue;
 use crate::json::Body;
 use crate::limits::Limited;
-use crate::risk::Foreseen;
+use crate::risk::{Foreseen, source_of};
 use crate::service::Service;
-use crate::service_keys::ServiceKey;
+use crate::service_keys::{RESERVED, ServiceKey};
 
 /// The longest name, e-mail address or telephone number, in characters.
 const LONGEST_TEXT: usize = 320;
@@ -95,7 +95,11 @@ async fn stop(service: &Service, begun: &Begun, foreseen: Foreseen) -> Result<()
         Some(ended) => SessionError::Ended { reason: ended.reason, ended_at: ended.at },
         None => SessionError::Suspended,
     };
-    Err(refused(error).with("session_id", id.to_string()))
+    Err(stopped(error, id))
+}
+
+fn stopped(error: SessionError, id: SessionId) -> Problem {
+    refused(error).with("session_id", id.to_string())
 }
 
 async fn created(service: &Service, begun: &Begun) -> Result<Response, Problem> {
@@ -104,15 +108,23 @@ async fn created(service: &Service, begun: &Begun) -> Result<Response, Problem> 
 }
 
 /// The session that the same key and body began before.
-async fn again(service: &Service, id: handstamp_core::SessionId) -> Result<Response, Problem> {
-    match service.sessions.begun(id).await.map_err(begin_problem)? {
-        Some(begun) => created(service, &begun).await,
-        None => Err(Problem::new(
+async fn again(service: &Service, id: SessionId) -> Result<Response, Problem> {
+    match service.sessions.begun(id).await {
+        Ok(Some(begun)) => created(service, &begun).await,
+        Err(error) => Err(begin_problem(error)),
+        Ok(None) if is_aside(service, id).await? => Err(stopped(SessionError::Suspended, id)),
+        Ok(None) => Err(Problem::new(
             StatusCode::CONFLICT,
             "CONFLICT",
             "the session of this Idempotency-Key is in use or has ended since",
         )),
     }
+}
+
+/// Whether a rule has set the session aside when it began.
+async fn is_aside(service: &Service, id: SessionId) -> Result<bool, Problem> {
+    let record = service.sessions.record(id).await.map_err(refused)?;
+    Ok(record.is_some_and(|record| record.suspended.is_some() && !record.is_tombstone()))
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
@@ -132,7 +144,7 @@ fn sign_in(
     let mut sign_in = named(&request.subject, request)?
         .client(client)
         .client_id(key.id.as_str())
-        .roles(roles(key, request.roles.as_deref().unwrap_or_default())?)
+        .roles(roles(service, key, request.roles.as_deref().unwrap_or_default())?)
         .remember(request.remember.unwrap_or_default())
         .audience([service.access.audience(request.audience.as_deref())?])
         .transport(transport(request.transport.as_ref())?);
@@ -163,6 +175,9 @@ fn named(subject: &str, request: &BeginRequest) -> Result<SignIn, Problem> {
     if !request.kind.as_ref().is_none_or(is_kind) {
         return Err(out_of_range("kind", "must be user or guest"));
     }
+    if subject.starts_with(RESERVED) {
+        return Err(out_of_range("subject", "must not begin with handstamp:"));
+    }
     let subject = SignIn::new(subject);
     let mut sign_in = subject.map_err(|error| out_of_range("subject", error.to_string()))?;
     if let Some(name) = text("name", request.name.as_deref())? {
@@ -186,8 +201,11 @@ fn text(field: &str, given: Option<&str>) -> Result<Option<String>, Problem> {
     Ok(Some(plain(given, LONGEST_TEXT).unwrap_or_default()))
 }
 
-fn roles(key: &ServiceKey, asked: &[String]) -> Result<Roles, Problem> {
-    if !asked.iter().all(|role| key.may_grant(role)) {
+/// Roles that the key may grant; that of operators is granted by operators only, whatever it is
+/// called.
+fn roles(service: &Service, key: &ServiceKey, asked: &[String]) -> Result<Roles, Problem> {
+    let is_operators = |role: &String| *role == service.settings.admin.role;
+    if !asked.iter().all(|role| key.may_grant(role) && !is_operators(role)) {
         return Err(forbidden("the service key may not grant one of the roles"));
     }
     Roles::new(asked.iter().map(String::as_str))
@@ -246,7 +264,7 @@ pub(crate) async fn guest(
         return Err(forbidden("guest sessions are switched off (guests.enabled)"));
     }
     let client = service.client_of(&parts);
-    let source = client.ip.map_or_else(|| "local".to_owned(), |ip| ip.to_string());
+    let source = client.ip.map_or_else(|| "local".to_owned(), |ip| source_of(ip).to_string());
     service.limits.check(Limited::Guest, &source)?;
     let transport = transport(request.transport.as_ref())?;
     let audience = service.access.audience(request.audience.as_deref())?;

@@ -18,8 +18,9 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
 use crate::body::{FormOrJson, Json, OptionalJson};
-use crate::caller::{Holder, forget_cookie, refused};
+use crate::caller::{Authority, Holder, forget_cookie, refused};
 use crate::json::Body;
+use crate::routes::admin::problem_of_named;
 use crate::service::Service;
 
 /// The longest name of a device, in characters.
@@ -43,16 +44,31 @@ pub(crate) async fn logout(
 }
 
 /// Signs the caller's session out. One that is over already is no error: it is signed out, and
-/// its cookie goes.
+/// its cookie goes. With an `Authorization` header the cookie beside it is left alone.
 async fn sign_out(service: &Service, parts: &Parts) -> Result<bool, Problem> {
-    match Holder::of(parts, service).await {
-        Ok(holder) => holder.session.logout().await.map(|()| true).map_err(refused),
-        Err(problem) => match problem.code() {
-            "SESSION_ENDED" | "SESSION_EXPIRED" => forget_cookie(parts).await.map(|()| false),
-            "SESSION_SUSPENDED" => forget_cookie(parts).await.map(|()| true),
-            _ => Err(problem),
-        },
+    let problem = match Holder::of(parts, service).await {
+        Ok(holder) => return holder.session.logout().await.map(|()| true).map_err(refused),
+        Err(problem) => problem,
+    };
+    let is_aside = match problem.code() {
+        "SESSION_ENDED" | "SESSION_EXPIRED" => false,
+        "SESSION_SUSPENDED" => true,
+        _ => return Err(problem),
+    };
+    match Authority::of(&parts.headers)? {
+        Authority::AccessToken(token) if is_aside => end_of_bearer(service, token).await,
+        Authority::AccessToken(_) | Authority::ServiceKey(_) => Ok(false),
+        Authority::None => forget_cookie(parts).await.map(|()| is_aside),
     }
+}
+
+/// Ends the session of an access token that is good in itself: it is set aside, which takes nobody
+/// the right to sign out.
+async fn end_of_bearer(service: &Service, token: &str) -> Result<bool, Problem> {
+    let claims = service.access.check(token)?;
+    let id = claims.sid.parse().map_err(|_| refused(SessionError::Invalid))?;
+    let ended = service.sessions.end(id, EndReason::Logout, Some(&claims.sub));
+    ended.await.map_err(refused)
 }
 
 /// `POST /sessions/logout-all`.
@@ -96,7 +112,7 @@ pub(crate) async fn label(
         request.label.as_deref().map(|label| plain(label, LONGEST_LABEL).unwrap_or_default());
     let label = label.filter(|label| !label.is_empty());
     let named = service.sessions.label(id, label.as_deref()).await;
-    named.map_err(|error| SessionRejection::Session(error).problem())?;
+    named.map_err(problem_of_named)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -9,7 +9,7 @@ use handstamp_axum::problem::Problem;
 use handstamp_core::id::Subject;
 use handstamp_core::record::Transport;
 use handstamp_core::text::plain;
-use handstamp_core::{Session, SessionError, SignInFailure};
+use handstamp_core::{Session, SessionError, SessionId, SignInFailure};
 use handstamp_protocol::failures::{Advice, FailureAnswer, FailureRequest};
 use handstamp_protocol::introspect::{Introspection, TokenRequest};
 use handstamp_protocol::step_up::StepUpRequest;
@@ -20,12 +20,14 @@ use http::header::CACHE_CONTROL;
 use crate::access;
 use crate::answer;
 use crate::body::{FormOrJson, Json, out_of_range};
-use crate::caller::{Failures, Introspect, ServiceCaller, StepUp, refused};
+use crate::caller::{Failures, Introspect, ServiceCaller, StepUp, forbidden, refused};
 use crate::issue;
 use crate::json::Body;
 use crate::limits::Limited;
 use crate::risk;
+use crate::routes::admin::problem_of_named;
 use crate::service::Service;
+use crate::service_keys::{RESERVED, Scope};
 
 /// The longest reason of a failure, in characters.
 const LONGEST_REASON: usize = 64;
@@ -106,20 +108,30 @@ fn of_session(service: &Service, session: &Session) -> Result<Introspection, Ses
 /// one is dead at once (ASVS 7.2.4).
 pub(crate) async fn step_up(
     State(service): State<Arc<Service>>,
-    _caller: ServiceCaller<StepUp>,
+    ServiceCaller(key, _): ServiceCaller<StepUp>,
     Json(request): Json<StepUpRequest>,
 ) -> Result<Response, Problem> {
     let session = |error| SessionRejection::Session(error).problem();
-    let id = request.session_id.parse().map_err(|_| session(SessionError::NotFound))?;
+    let id: SessionId = request.session_id.parse().map_err(|_| session(SessionError::NotFound))?;
     if request.amr.is_empty() {
         return Err(out_of_range("amr", "must name what was checked"));
     }
     let amr: Vec<String> =
         request.amr.iter().map(|method| plain(method, 64).unwrap_or_default()).collect();
+    if !key.may(Scope::Admin) && is_operator(&service, id).await.map_err(session)? {
+        return Err(forbidden("an operator's session is stepped up with the scope admin"));
+    }
     let methods: Vec<&str> = amr.iter().map(String::as_str).collect();
-    let begun = service.sessions.step_up(id, &methods).await.map_err(session)?;
+    let begun = service.sessions.step_up(id, &methods).await.map_err(problem_of_named)?;
     let issued = issue::issued(&service, &begun).await?;
     Ok(Body(issued).into_response())
+}
+
+/// Whether a session may do what only operators may: who steps it up gets its new token.
+async fn is_operator(service: &Service, id: SessionId) -> Result<bool, SessionError> {
+    let record = service.sessions.record(id).await?;
+    let is_theirs = |role: &str| role == service.settings.admin.role || role.starts_with(RESERVED);
+    Ok(record.is_some_and(|record| record.roles.iter().any(is_theirs)))
 }
 
 /// `POST /sessions/failures`: a failed sign-in is noted; the answer says what to do with the
