@@ -14,22 +14,26 @@
 //! | `requests`, `batches`, `million` | the three parts of a run, as the parent sees them |
 //! | `report` | tables, aims, JSON |
 //! | `service` | another program: the session service over HTTP |
-//! | `aim`, `disk`, `machine`, `statistics` | what both programs use |
+//! | `stores` | a third: PostgreSQL, and what a session costs there |
+//! | `aim`, `conclude`, `disk`, `machine`, `postgres`, `statistics` | what several programs use |
 
 mod aim;
 mod batches;
 mod child;
+mod conclude;
 mod disk;
 mod drive;
 mod machine;
 mod million;
 mod options;
 mod peers;
+mod postgres;
 mod report;
 mod requests;
 mod service;
 mod spawn;
 mod statistics;
+mod stores;
 
 use std::process::ExitCode;
 
@@ -53,6 +57,11 @@ pub fn run(counter: Option<Counter>) -> ExitCode {
 /// Runs what the command line of `service` asks for.
 pub fn service() -> ExitCode {
     exit(service::run())
+}
+
+/// Runs what the command line of `stores` asks for.
+pub fn stores() -> ExitCode {
+    exit(stores::run())
 }
 
 fn exit(done: Result<(), Fault>) -> ExitCode {

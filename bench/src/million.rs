@@ -1,7 +1,7 @@
 //! Many sessions in one process: what they weigh, what a read costs among them, what it does to
 //! others when they all end, and how soon a server that holds them answers after a start.
 
-mod fill;
+pub(crate) mod fill;
 mod serve;
 
 use std::sync::Arc;

@@ -18,21 +18,21 @@ mod changes;
 mod checks;
 mod databases;
 mod handstamp;
-mod http;
-mod install;
+pub(crate) mod http;
+pub(crate) mod install;
 mod many;
 mod options;
 mod peers;
-mod process;
+pub(crate) mod process;
 mod report;
 mod sample;
 mod storm;
-mod wrk;
+pub(crate) mod wrk;
 
 use clap::Parser;
-use serde_json::json;
 
-use crate::{Fault, disk, machine};
+use crate::conclude::Run;
+use crate::{Fault, machine};
 use options::{Child, Options, Part};
 use report::Found;
 
@@ -55,26 +55,14 @@ pub(crate) fn run() -> Result<(), Fault> {
 }
 
 async fn parent(program: &std::path::Path, options: &Options) -> Result<(), Fault> {
-    let before = machine::load();
+    let run = Run {
+        name: "service",
+        is_quick: options.quick,
+        rounds: options.rounds(),
+        load: machine::load(),
+    };
     let found = measure(program, options).await?;
-    let aims = report::aims(&found);
-    println!("\nAims");
-    aims.iter().for_each(|aim| println!("{aim}"));
-    if options.quick {
-        println!("\nA quick run: these figures show that it runs, nothing else.");
-    }
-    let after = machine::load();
-    println!(
-        "\nOn {}; waiting for a processor: {before} before, {after} after.",
-        machine::processor()
-    );
-    let all = json!({
-        "quick": options.quick, "rounds": options.rounds(), "machine": machine::processor(),
-        "waiting": [before, after], "found": found, "aims": aims,
-    });
-    std::fs::write(disk::folder()?.join("service.json"), format!("{all:#}\n"))?;
-    println!("All figures: target/bench/service.json");
-    Ok(())
+    run.conclude(&found, &report::aims(&found))
 }
 
 async fn measure(program: &std::path::Path, options: &Options) -> Result<Found, Fault> {

@@ -24,9 +24,15 @@ const PEERS: [(&str, &str); 4] = [
     ("python3", "python3-venv"),
 ];
 
+/// What `stores` needs besides.
+const STORES: [(&str, &str); 3] =
+    [("node", "nodejs"), ("npm", "npm"), ("pg_ctlcluster", "postgresql")];
+
 pub(crate) fn run(options: &Options) -> Answer {
-    if options.which == "service" {
-        prepare::programs(&needs(&options.args))?;
+    match &*options.which {
+        "service" => prepare::programs(&needs(&options.args))?,
+        "stores" => prepare::programs(&[LOAD.as_slice(), &STORES].concat())?,
+        _ => {}
     }
     shell::run(
         shell::cargo()

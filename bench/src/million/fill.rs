@@ -7,13 +7,13 @@ use tokio::task::JoinSet;
 use crate::{Fault, peers};
 
 /// The value of a session cookie: all are of one length, so that a million lie together.
-pub(super) type Cookie = [u8; 75];
+pub(crate) type Cookie = [u8; 75];
 
 /// Tasks that work at once.
 const TASKS: u64 = 256;
 
 /// `count` people sign in, and their first requests store four values each.
-pub(super) async fn begin(manager: &SessionManager, count: u64) -> Result<Vec<Cookie>, Fault> {
+pub(crate) async fn begin(manager: &SessionManager, count: u64) -> Result<Vec<Cookie>, Fault> {
     let mut tasks = JoinSet::new();
     for task in 0..TASKS {
         let manager = manager.clone();

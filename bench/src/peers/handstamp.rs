@@ -20,7 +20,7 @@ use crate::options::Case;
 use crate::{Fault, disk};
 
 pub(super) fn on_memory(case: Case) -> Result<Router, Fault> {
-    router(case, MemoryStore::new())
+    router(case, MemoryStore::new(), KeyRing::generate()?)
 }
 
 pub(super) async fn on_sqlite(
@@ -28,7 +28,8 @@ pub(super) async fn on_sqlite(
     synchronous: Synchronous,
 ) -> Result<(Router, TempDir), Fault> {
     let folder = disk::scratch()?;
-    Ok((router(case, store(folder.path(), synchronous).await?)?, folder))
+    let store = store(folder.path(), synchronous).await?;
+    Ok((router(case, store, KeyRing::generate()?)?, folder))
 }
 
 /// Our store in `folder`.
@@ -80,9 +81,9 @@ impl Clock for Leaping {
     }
 }
 
-fn router(case: Case, store: impl SessionStore) -> Result<Router, Fault> {
+/// Handlers for `case` over this store.
+pub(crate) fn router(case: Case, store: impl SessionStore, keys: KeyRing) -> Result<Router, Fault> {
     let clock = Leaping::new();
-    let keys = KeyRing::generate()?;
     if case != Case::Touch {
         return Ok(routes(SessionManager::new(store, SessionConfig::default(), keys), clock));
     }

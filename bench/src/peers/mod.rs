@@ -1,8 +1,8 @@
 //! Each peer as a router that answers the same requests in its own way.
 
 pub(crate) mod handstamp;
-mod plain;
-mod tower_sessions;
+pub(crate) mod plain;
+pub(crate) mod tower_sessions;
 
 use axum::Router;
 use http::HeaderValue;

@@ -9,7 +9,7 @@ use tower::{Layer, Service};
 
 use super::ANSWER;
 
-pub(super) fn bare() -> Router {
+pub(crate) fn bare() -> Router {
     // As long as ours, so that every request carries as much.
     let cookie = || async { [(SET_COOKIE, format!("session={}", "x".repeat(75)))] };
     Router::new()
@@ -17,7 +17,7 @@ pub(super) fn bare() -> Router {
         .route("/begin/{client}", get(cookie))
 }
 
-pub(super) fn pass_through() -> Router {
+pub(crate) fn pass_through() -> Router {
     bare().layer(PassThrough)
 }
 

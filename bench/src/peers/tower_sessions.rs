@@ -3,11 +3,12 @@
 use axum::Router;
 use axum::extract::Path;
 use axum::routing::get;
+use sqlx::postgres::PgPool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqliteSynchronous};
 use tempfile::TempDir;
 use tower_sessions::session_store::SessionStore;
 use tower_sessions::{Expiry, MemoryStore, Session, SessionManagerLayer};
-use tower_sessions_sqlx_store::SqliteStore;
+use tower_sessions_sqlx_store::{PostgresStore, SqliteStore};
 
 use super::{ANSWER, COUNT, Synchronous, VALUES};
 use crate::options::Case;
@@ -33,6 +34,13 @@ pub(super) async fn on_sqlite(
     let store = SqliteStore::new(SqlitePool::connect_with(options).await?);
     store.migrate().await?;
     Ok((router(case, store), folder))
+}
+
+/// On PostgreSQL, by its own store with the pool that SQLx makes by default.
+pub(crate) async fn on_postgres(case: Case, url: &str) -> Result<Router, Fault> {
+    let store = PostgresStore::new(PgPool::connect(url).await?);
+    store.migrate().await?;
+    Ok(router(case, store))
 }
 
 fn router<S: SessionStore + Clone>(case: Case, store: S) -> Router {

@@ -15,8 +15,16 @@ const STAMP: &str = ".installed-from";
 /// # Errors
 /// Its package manager is missing or has failed.
 pub(crate) fn install(project: Project) -> Result<PathBuf, Fault> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(project.folder());
-    let folder = disk::folder()?.join("peers").join(project.folder());
+    packages(project.folder())
+}
+
+/// The same of a folder in `bench/peers/`.
+///
+/// # Errors
+/// As [`install`].
+pub(crate) fn packages(name: &str) -> Result<PathBuf, Fault> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name);
+    let folder = disk::folder()?.join("peers").join(name);
     fs::create_dir_all(&folder)?;
     for entry in fs::read_dir(&source)? {
         let entry = entry?;
@@ -24,23 +32,20 @@ pub(crate) fn install(project: Project) -> Result<PathBuf, Fault> {
             fs::copy(entry.path(), folder.join(entry.file_name()))?;
         }
     }
-    let list = if is_python(project) { "requirements.txt" } else { "package-lock.json" };
+    let is_python = folder.join("requirements.txt").is_file();
+    let list = if is_python { "requirements.txt" } else { "package-lock.json" };
     let wanted = fs::read(folder.join(list))?;
     if fs::read(folder.join(STAMP)).is_ok_and(|installed| installed == wanted) {
         return Ok(folder);
     }
-    eprintln!("  installing {}", project.folder());
-    if is_python(project) {
+    eprintln!("  installing {name}");
+    if is_python {
         python(&folder)?
     } else {
         node(&folder)?
     }
     fs::write(folder.join(STAMP), wanted)?;
     Ok(folder)
-}
-
-const fn is_python(project: Project) -> bool {
-    matches!(project, Project::Django | Project::Fastapi)
 }
 
 fn node(folder: &Path) -> Result<(), Fault> {

@@ -36,6 +36,8 @@ pub(crate) enum Place {
     Measured,
     /// Beside those who ask.
     Beside,
+    /// On all processors.
+    Anywhere,
 }
 
 /// A server that runs. It is told to end when it is dropped, and killed if it does not.
@@ -150,6 +152,7 @@ fn pinned(command: &Command, place: Place) -> Command {
     let processor = match place {
         Place::Measured => SERVER.to_owned(),
         Place::Beside => REST.to_string(),
+        Place::Anywhere => format!("{SERVER},{REST}"),
     };
     let mut pinned = Command::new("taskset");
     pinned.args(["-c", &processor]).arg(command.get_program()).args(command.get_args());

@@ -15,6 +15,9 @@ const DONE: &str = include_str!("lua/done.lua");
 /// Every request signs somebody else in.
 const BEGIN: &str = include_str!("lua/begin.lua");
 
+/// Every request is of the next holder.
+const AS: &str = include_str!("lua/as.lua");
+
 /// What one wrk has seen; times in microseconds.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Ran {
@@ -40,6 +43,14 @@ impl Load {
     /// Asks for `path` again and again.
     pub(crate) fn get(port: u16, path: &str, headers: &HeaderMap) -> Result<Self, Fault> {
         Self::new(port, path, headers, "")
+    }
+
+    /// Asks for `path` as these holders of cookies in turn.
+    pub(crate) fn get_as(port: u16, path: &str, cookies: &[HeaderValue]) -> Result<Self, Fault> {
+        let texts = cookies.iter().map(text).collect::<Result<Vec<_>, _>>()?;
+        let texts: Vec<_> = texts.iter().map(|text| format!("{text:?}")).collect();
+        let lua = format!("COOKIES = {{{}}}\n{AS}", texts.join(", "));
+        Self::new(port, path, &HeaderMap::new(), &lua)
     }
 
     /// Begins sessions at `path`; `body` says `NUMBER` and `ADDRESS` where each has its own.
