@@ -8,6 +8,7 @@
 //! |---|---|
 //! | (none) | the engine: [`SessionManager`], [`SessionConfig`], [`KeyRing`], the memory store |
 //! | `axum` | the layer, extractors and guards for axum and any tower service |
+//! | `client` | the other end, in [`client`]: whoever holds a session |
 //! | `sqlite` | the embedded store |
 //! | `postgres` | the store of several nodes |
 //! | `testing` | a clock set by hand, seeded randomness, a store that holds and fails calls |
@@ -20,6 +21,10 @@ pub use handstamp_axum::{
     RequireRole, RequireUser, ResponseFuture, ReturnTo, RoleName, Session, SessionLayer,
     SessionRejection, SessionService, SessionSlot, cookies, require, site,
 };
+/// For whoever holds a session. A module of its own, because both ends have a `SessionManager`.
+#[cfg(feature = "client")]
+#[doc(inline)]
+pub use handstamp_client as client;
 #[doc(inline)]
 pub use handstamp_core::*;
 #[cfg(feature = "postgres")]

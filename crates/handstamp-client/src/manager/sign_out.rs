@@ -48,12 +48,19 @@ impl Inner {
         if matches!(ended, Ok(true) | Err(_)) {
             self.tell(AuthEvent::SignedOut);
         }
+        self.settle();
         let is_delivered = self.deliver().await;
         Ok(match ended? {
             false => SignedOut::Nobody,
             true if is_delivered => SignedOut::Everywhere,
             true => SignedOut::Here,
         })
+    }
+
+    /// Nobody is signed in, and that is in order: the end of an earlier session was seen.
+    fn settle(&self) {
+        self.held_mut().phase = Phase::Settled;
+        self.publish();
     }
 
     /// The server has ended the session already.

@@ -119,7 +119,8 @@ impl fmt::Debug for Passphrase {
 pub enum Policy {
     /// Fail: [`StorageError::NoKey`].
     RequireSecure,
-    /// Keep the file unsealed, readable for its owner only; the manager tells of it.
+    /// Keep the file unsealed, readable for its owner only.
+    /// [`SealedFile::probe`](super::SealedFile::probe) says whether that is so, and so does the log.
     #[default]
     PreferSecure,
     /// Do not even ask the keyring.
@@ -162,7 +163,10 @@ impl Protection {
             #[cfg(feature = "keyring")]
             Self::Keyring(keyring, policy) => match keyring.key_or_new() {
                 Ok(key) => Ok(Means::Key(key)),
-                Err(StorageError::NoKey) if *policy == Policy::PreferSecure => Ok(Means::Plain),
+                Err(StorageError::NoKey) if *policy == Policy::PreferSecure => {
+                    tracing::warn!("there is no keyring: the session's file is not sealed");
+                    Ok(Means::Plain)
+                }
                 Err(error) => Err(error),
             },
             Self::Plain => Ok(Means::Plain),

@@ -164,10 +164,10 @@ impl Sealer<'_> {
 
     /// The key to write with: the one of the file that was read, or one of a new salt.
     fn derived_or_new(&mut self) -> Result<Derived, StorageError> {
-        if let Some(known) = self.derived.as_ref() {
+        let passphrase = self.protection.passphrase().ok_or(StorageError::WrongKey)?;
+        if let Some(known) = self.derived.as_ref().filter(|it| it.cost == passphrase.cost) {
             return Ok(known.clone());
         }
-        let passphrase = self.protection.passphrase().ok_or(StorageError::WrongKey)?;
         let (salt, cost) = (random::bytes()?, passphrase.cost);
         let key = passphrase.key(&salt, cost).ok_or(StorageError::WrongKey)?;
         Ok(self.derived.insert(Derived { salt, cost, key }).clone())
@@ -300,6 +300,22 @@ mod tests {
         let file = seal(&cheap("open sesame"), b"body");
         assert!(matches!(refused(&file, &cheap("open simsim")), StorageError::WrongKey));
         assert!(matches!(refused(&file, &all()[0]), StorageError::WrongKey));
+    }
+
+    #[test]
+    fn a_file_is_written_at_the_cost_that_is_asked_for_and_read_at_its_own() {
+        let at = |passes| {
+            let cost = Cost { memory_kib: 64, passes };
+            Protection::Passphrase(Passphrase::new("open sesame").with_cost(cost))
+        };
+        let file = seal(&at(1), b"body");
+        let (account, dearer) = (account("a"), at(2));
+        let mut derived = None;
+        let mut sealer = Sealer { account, protection: &dearer, derived: &mut derived };
+        assert_eq!(sealer.open(&file).unwrap().as_slice(), b"body");
+        let next = sealer.seal(b"body").unwrap();
+        assert_eq!((file[33], next[33]), (1, 2));
+        assert_eq!(open(&at(1), &next).unwrap(), b"body");
     }
 
     #[test]

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use handstamp_client::storage::{Protection, SealedFile, SealingKey, Storage};
 use handstamp_client::testing::TestServer;
-use handstamp_client::{AuthError, BackendError, ClientConfig, HandstampBackend, SessionManager};
+use handstamp_client::{
+    AuthError, AuthState, BackendError, ClientConfig, HandstampBackend, SessionManager,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -62,6 +64,10 @@ async fn one_of_several() {
         .collect();
     for task in tasks {
         task.await.unwrap();
+    }
+    // A refresh that is under way is to come to its end: nobody is killed here but by the server.
+    while matches!(manager.state(), AuthState::Refreshing(_)) {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -385,6 +385,18 @@ async fn j09_a_sign_out_that_the_server_did_not_hear_is_told_later_once_also_aft
 }
 
 #[tokio::test]
+async fn j09_signing_out_after_the_server_ended_the_session_leaves_nobody_signed_in() {
+    let world = World::new();
+    let manager = world.signed_in().await;
+    world.server.end(handstamp_protocol::sessions::Reason::Revoked);
+    manager.refresh().await;
+    assert_eq!(name(&manager.state()), "expired");
+    assert_eq!(manager.clear().await.unwrap(), SignedOut::Nobody);
+    assert_eq!(name(&manager.state()), "signed out");
+    assert!(matches!(manager.token().await, Err(AuthError::NotAuthenticated)));
+}
+
+#[tokio::test]
 async fn a_new_sign_in_ends_the_session_that_it_takes_the_place_of() {
     let world = World::new();
     let manager = world.manager();

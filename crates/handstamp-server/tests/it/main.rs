@@ -21,6 +21,7 @@ mod figures;
 mod forward;
 mod fuzzed;
 mod headers;
+mod holder;
 mod mine;
 mod problems;
 mod proxies;
