@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use args::Command;
 
 /// A check takes some twenty small pieces of memory and gives them back on the same thread: here a
-/// sixth of its instructions went into that with the system's allocator.
+/// seventh of its instructions went into that with the system's allocator.
 #[cfg(feature = "serve")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

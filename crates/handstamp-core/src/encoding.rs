@@ -15,7 +15,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 /// of another size is left as it was, and no token is like it.
 ///
 /// Every answer tells the id of its session, so this is not the encoder of the `base64` crate: it
-/// takes a third of the steps for so short a text. A test holds it against that one.
+/// takes less than half of the steps for so short a text. A test holds it against that one.
 pub(crate) fn encode_into(bytes: &[u8], text: &mut [u8]) {
     if text.len() != (bytes.len() * 4).div_ceil(3) {
         return;

@@ -134,7 +134,7 @@ impl Access {
     /// Waits for the turn to mint a token for somebody who waited for a commit; held while it is
     /// minted.
     ///
-    /// A commit answers many at once, each of whom then signs, which takes longer than ten checks.
+    /// A commit answers many at once, each of whom then signs, which takes longer than five checks.
     /// In turns their tasks become ready one by one, and checks come in between; else whatever asks
     /// meanwhile is behind all of them.
     pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {

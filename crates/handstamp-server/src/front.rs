@@ -2,9 +2,9 @@
 //! others the router's.
 //!
 //! A router puts each handler, each of its layers and what it finds in the path into boxes of their
-//! own. For a check that is answered from memory that is half of the work, so such a call is told by
-//! its method and its whole path, and goes through the same layers and into the same handler
-//! without them: a status takes 10,000 instructions less.
+//! own. For a check that is answered from memory that is a large part of the work, so such a call is
+//! told by its method and its whole path, and goes through the same layers and into the same handler
+//! without them: of the 50,000 instructions of a status some 6,000 went.
 
 use std::convert::Infallible;
 use std::future::Ready;

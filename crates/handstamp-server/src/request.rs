@@ -29,7 +29,7 @@ const MIN: HeaderName = HeaderName::from_static(handstamp_protocol::headers::MIN
 /// answer that does not ask for it: whatever depends on a credential, tokens first, is not to be
 /// found in a cache (ASVS 14.2.2, RFC 6749 §5.1).
 ///
-/// Made once: a copy of the whole map costs half of what it takes to put them in one by one.
+/// Made once: a copy of the whole map costs less than putting them in one by one.
 pub(crate) fn common_headers(is_https: bool) -> HeaderMap {
     let same_origin = HeaderValue::from_static("same-origin");
     let mut headers = HeaderMap::with_capacity(16);

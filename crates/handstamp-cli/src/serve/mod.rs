@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // New requests are looked for after so many steps of others. By default after 61, which are
-        // 4 ms where each of them signs a token.
+        // some milliseconds where each of them signs a token.
         .event_interval(16)
         .build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start threads", &error))?;
