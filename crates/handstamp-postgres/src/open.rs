@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handstamp_core::id::PartitionKey;
-use handstamp_core::store::{Durability, Meta};
+use handstamp_core::store::{Capabilities, Durability, Meta};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::watch;
@@ -38,6 +38,7 @@ pub struct Builder {
     patience: Duration,
     keep_changes: u32,
     is_prepared: bool,
+    is_shared: bool,
 }
 
 /// An address may hold a password.
@@ -55,7 +56,8 @@ impl std::fmt::Debug for Builder {
 impl Builder {
     const fn new(from: From) -> Self {
         let (connections, patience) = (CONNECTIONS, PATIENCE);
-        Self { from, connections, patience, keep_changes: KEEP_CHANGES, is_prepared: true }
+        let (keep_changes, is_prepared, is_shared) = (KEEP_CHANGES, true, true);
+        Self { from, connections, patience, keep_changes, is_prepared, is_shared }
     }
 
     pub(crate) fn of_url(url: &str) -> Self {
@@ -101,6 +103,15 @@ impl Builder {
         self
     }
 
+    /// Declares that nobody else uses the data, which nothing makes true: for tests of the engine that
+    /// are about one process.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn alone(mut self) -> Self {
+        self.is_shared = false;
+        self
+    }
+
     /// Opens the store; makes its schema where that is missing, and brings up an older one.
     ///
     /// # Errors
@@ -118,7 +129,10 @@ impl Builder {
         let (bell, heard) = (Bell::default(), watch::Sender::new(0));
         let desk = Desk::new(link.clone(), seat, i64::from(self.keep_changes), bell.clone());
         let meta = Meta { partition_key, writer: seat.writer };
-        let store = PostgresStore::new(link.clone(), desk, meta, durability, heard);
+        let is_shared = self.is_shared;
+        let capabilities =
+            Capabilities { durability, is_shared, has_filters: true, is_transactional: true };
+        let store = PostgresStore::new(link.clone(), desk, meta, capabilities, heard);
         store.start(Tasks::start(bell.work(link)));
         Ok(store)
     }

@@ -7,9 +7,8 @@ use handstamp_core::event::Event;
 use handstamp_core::head::Head;
 use handstamp_core::id::{SessionId, Subject};
 use handstamp_core::store::{
-    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Census, Changes, Cursor, Durability,
-    EventFilter, EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore,
-    StoreError,
+    Batch, BindOutcome, Binding, BoxFuture, Capabilities, Census, Changes, Cursor, EventFilter,
+    EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
 };
 use handstamp_core::time::Timestamp;
 use sqlx::PgPool;
@@ -48,7 +47,7 @@ pub struct PostgresStore {
     link: Link,
     desk: Arc<Desk>,
     meta: Meta,
-    durability: Durability,
+    capabilities: Capabilities,
     heard: watch::Sender<u64>,
     listener: OnceLock<()>,
     tasks: Mutex<Tasks>,
@@ -98,11 +97,11 @@ impl PostgresStore {
         link: Link,
         desk: Desk,
         meta: Meta,
-        durability: Durability,
+        capabilities: Capabilities,
         heard: watch::Sender<u64>,
     ) -> Self {
         let (listener, tasks) = (OnceLock::new(), Mutex::default());
-        Self { link, desk: Arc::new(desk), meta, durability, heard, listener, tasks }
+        Self { link, desk: Arc::new(desk), meta, capabilities, heard, listener, tasks }
     }
 
     /// Takes `tasks` over, and begins to say that this process lives.
@@ -153,8 +152,7 @@ pub(crate) async fn told<T>(work: impl Future<Output = Result<T, Fault>>) -> Res
 
 impl SessionStore for PostgresStore {
     fn capabilities(&self) -> Capabilities {
-        let durability = self.durability;
-        Capabilities { durability, is_shared: true, has_filters: true, is_transactional: true }
+        self.capabilities
     }
 
     fn meta(&self) -> &Meta {
