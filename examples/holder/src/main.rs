@@ -6,7 +6,7 @@
 //! $ cargo run -p example-holder -- sign-in
 //! Session: VALID | Tokens: VALID | Cookies: MISSING | Age: 0m | Last API: never
 //! $ cargo run -p example-holder -- devices
-//! * example-holder, since 2026-11-28T12:00:00.000Z
+//! * a device, since 2026-11-28T12:30:55.742Z
 //! $ cargo run -p example-holder -- sign-out
 //! signed out
 //! ```
