@@ -30,6 +30,8 @@ pub(crate) struct Content {
     pub(crate) data: Data,
     pub(crate) flash: Vec<Flash>,
     pub(crate) csrf_seed: [u8; 16],
+    /// Bytes that the session holds beside what a handler may change: they count too.
+    pub(crate) beside: usize,
 }
 
 /// The most that a session may hold.
@@ -39,9 +41,29 @@ pub(crate) struct Sizes {
     pub(crate) session: usize,
 }
 
+/// What an error calls the claims of a sign-in.
+const CLAIMS: &str = "claims";
+
 impl Content {
     pub(crate) fn of(record: &Record) -> Self {
-        Self { data: record.data.clone(), flash: record.flash.clone(), csrf_seed: record.csrf_seed }
+        let content = Self {
+            data: record.data.clone(),
+            flash: record.flash.clone(),
+            csrf_seed: record.csrf_seed,
+            beside: 0,
+        };
+        content.with_beside(record.profile.claims.as_ref(), &record.amr)
+    }
+
+    /// The same beside these claims and methods of sign-in.
+    pub(crate) fn with_beside(self, claims: Option<&JsonText>, amr: &[Arc<str>]) -> Self {
+        let methods = amr.iter().map(|method| method.len()).sum::<usize>();
+        Self { beside: claims.map_or(0, |claims| claims.len()) + methods, ..self }
+    }
+
+    /// Refuses what the claims of a sign-in make too large.
+    pub(crate) fn check(self, sizes: Sizes) -> Result<Self, DataError> {
+        check(&CLAIMS.into(), self.weight(), sizes.session).map(|()| self)
     }
 
     pub(crate) fn put_into(self, record: &mut Record) {
@@ -64,7 +86,7 @@ impl Content {
 
     fn weight(&self) -> usize {
         let flash = self.flash.iter().map(|flash| flash.key.len() + flash.value.len());
-        self.data.weight() + flash.sum::<usize>()
+        self.data.weight() + flash.sum::<usize>() + self.beside
     }
 
     /// Applies one operation, all or nothing.

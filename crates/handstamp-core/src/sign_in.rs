@@ -130,6 +130,12 @@ impl fmt::Debug for Upgrade {
 const SHORTEST: Duration = Duration::from_secs(1);
 
 impl SignIn {
+    /// How many methods of sign-in a session names at most, those of later step-ups among them.
+    pub const MOST_METHODS: usize = 16;
+
+    /// The longest name of a method, in characters.
+    pub const LONGEST_METHOD: usize = 64;
+
     /// `subject` signs in.
     ///
     /// # Errors
@@ -194,13 +200,15 @@ impl SignIn {
         self
     }
 
-    /// The application's own claims, the text of a JSON object.
+    /// The application's own claims, the text of a JSON object. They count in the size of the
+    /// session; that they are too large is found out when it begins.
     pub fn claims(mut self, claims: impl Into<JsonText>) -> Self {
         self.profile.claims = Some(claims.into());
         self
     }
 
-    /// How they proved who they are: values of RFC 8176 such as `pwd`, `otp`, `hwk`.
+    /// How they proved who they are: values of RFC 8176 such as `pwd`, `otp`, `hwk`. At most
+    /// [`MOST_METHODS`](Self::MOST_METHODS), each of 1 to 64 characters, or no session begins.
     pub fn amr<I: IntoIterator<Item: Into<Arc<str>>>>(mut self, amr: I) -> Self {
         self.amr = amr.into_iter().map(Into::into).collect();
         self
@@ -362,6 +370,15 @@ impl SignIn {
             record.client = client.clone();
         }
     }
+}
+
+/// Refuses more or longer methods of sign-in than a session may name.
+pub(crate) fn check_methods(amr: &[Arc<str>]) -> Result<(), SessionError> {
+    let fits = |method: &Arc<str>| (1..=SignIn::LONGEST_METHOD).contains(&method.chars().count());
+    if amr.len() <= SignIn::MOST_METHODS && amr.iter().all(fits) {
+        return Ok(());
+    }
+    Err(SessionError::Refused("amr has at most 16 methods of 1 to 64 characters".into()))
 }
 
 /// Something that names who signs in: a [`SignIn`], a [`Subject`], or its text.

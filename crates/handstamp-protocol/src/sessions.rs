@@ -160,7 +160,8 @@ pub struct BeginRequest {
     /// The application's own claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<Object>,
-    /// How the user signed in (RFC 8176): `["pwd", "otp"]`.
+    /// How the user signed in (RFC 8176): `["pwd", "otp"]`. At most 16 methods, each of 1 to 64
+    /// characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amr: Option<Vec<String>>,
     /// Whether the cookie outlives the browser; not by default.

@@ -11,7 +11,8 @@ use crate::sessions::Session;
 pub struct StepUpRequest {
     /// Whose sign-in is fresh now.
     pub session_id: String,
-    /// What was checked (RFC 8176).
+    /// What was checked (RFC 8176): 1 to 16 methods, each of 1 to 64 characters. With those that the
+    /// session names already they are 16 at most.
     pub amr: Vec<String>,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use handstamp_axum::SessionRejection;
-use handstamp_axum::cookies::{self, SetCookie};
+use handstamp_axum::cookies::{self, CookieError, SetCookie};
 use handstamp_axum::problem::Problem;
 use handstamp_core::config::CookieSettings;
 use handstamp_core::policy::Standing;
@@ -38,7 +38,7 @@ pub(crate) async fn issued(service: &Service, begun: &Begun) -> Result<Issued, P
     if record.transport == Transport::Cookie {
         let mut set_cookie = vec![session_cookie(service, begun)?];
         if service.settings.cookies.access_token {
-            set_cookie.push(access_cookie_text(service, record, &begun.roles)?);
+            set_cookie.extend(access_cookie_text(service, record, &begun.roles)?);
         }
         let set_cookie = set_cookie.into_iter().map(Secret::from).collect();
         return Ok(Issued::Cookie(Box::new(CookieAnswer { session, set_cookie })));
@@ -74,8 +74,9 @@ pub(crate) fn access_cookie(service: &Service, session: &Session) -> Result<Head
     let record = session.record().filter(|_| service.settings.cookies.access_token);
     if let Some(record) = record {
         let text = access_cookie_text(service, &record, &session.roles())?;
-        let value = text.try_into().map_err(|error| unfit(&error))?;
-        headers.append(SET_COOKIE, value);
+        if let Some(text) = text {
+            headers.append(SET_COOKIE, text.try_into().map_err(|error| unfit(&error))?);
+        }
     }
     Ok(headers)
 }
@@ -116,16 +117,24 @@ fn access_cookie_of<'a>(
     }
 }
 
+/// `None` for a token that is larger than browsers keep a cookie: many roles come to that. The
+/// session stands by then, and its own cookie holds it, so its holder is not told of a failure.
 fn access_cookie_text(
     service: &Service,
     record: &handstamp_core::record::Record,
     roles: &handstamp_core::roles::Roles,
-) -> Result<String, Problem> {
+) -> Result<Option<String>, Problem> {
     let (token, expires_in) = service.access.mint(record, roles, service.sessions.now())?;
     let settings = service.sessions.config().cookie();
     let cookie = access_cookie_of(token.expose(), expires_in, settings);
-    let header = cookie.to_header().map_err(|error| unfit(&error))?;
-    Ok(header.to_str().unwrap_or_default().to_owned())
+    match cookie.to_header() {
+        Ok(header) => Ok(Some(header.to_str().unwrap_or_default().to_owned())),
+        Err(CookieError::TooLarge { size }) => {
+            tracing::warn!(session = %record.id, size, "an access cookie is left out: it is too large");
+            Ok(None)
+        }
+        Err(error) => Err(unfit(&error)),
+    }
 }
 
 fn unfit(error: &dyn std::error::Error) -> Problem {

@@ -16,7 +16,7 @@ use crate::key::KeyRing;
 use crate::policy::Standing;
 use crate::random::random;
 use crate::record::{EndReason, Ended, Kind, Record};
-use crate::sign_in::{SetAside, SignIn};
+use crate::sign_in::{SetAside, SignIn, check_methods};
 use crate::verdict::Rotation;
 
 impl Engine {
@@ -107,6 +107,7 @@ impl Engine {
         amr: Vec<Arc<str>>,
         mut delta: Delta,
     ) -> Result<Arc<Cached>, SessionError> {
+        check_methods(&amr)?;
         let (keys, sizes, config) = (self.keys.clone(), self.sizes(), self.config.clone());
         let mutation: Mutation = Box::new(move |draft| {
             may_step_up(draft)?;
@@ -119,6 +120,7 @@ impl Engine {
             let fresh = amr.iter().filter(|method| !draft.record.amr.contains(method));
             let fresh: Vec<_> = fresh.cloned().collect();
             draft.record.amr.extend(fresh);
+            check_methods(&draft.record.amr)?;
             rotate_for_privilege(draft, &keys, Action::StepUp)
         });
         session_of(self.change(id, mutation).await?)
@@ -132,13 +134,16 @@ impl Engine {
         sign_in: SignIn,
         delta: Arc<Mutex<Delta>>,
     ) -> Result<Arc<Cached>, SessionError> {
+        check_methods(&sign_in.amr)?;
         let (keys, sizes, config) = (self.keys.clone(), self.sizes(), self.config.clone());
         let mutation: Mutation = Box::new(move |draft| {
             draft.require_live()?;
             apply(draft, &mut delta.lock().unwrap_or_else(PoisonError::into_inner), sizes)?;
             draft.record.authenticated_at = draft.now;
             draft.record.last_seen = draft.now;
-            let content = Content::of(&draft.record).with(&sign_in.data, sizes)?;
+            let content = Content::of(&draft.record);
+            let content = content.with_beside(sign_in.profile.claims.as_ref(), &sign_in.amr);
+            let content = content.check(sizes)?.with(&sign_in.data, sizes)?;
             content.put_into(&mut draft.record);
             sign_in.put_into(&mut draft.record, &config, draft.now);
             rotate_for_privilege(draft, &keys, Action::StepUp)

@@ -16,7 +16,7 @@ use crate::policy::{Standing, make_room};
 use crate::random::random;
 use crate::record::{Assurance, Client, EndReason, Kind, Profile, Record, Transport};
 use crate::roles::Roles;
-use crate::sign_in::{Merge, SignIn};
+use crate::sign_in::{Merge, SignIn, check_methods};
 use crate::store::Page;
 use crate::time::Timestamp;
 use crate::token::{Token, new_salt};
@@ -54,6 +54,7 @@ impl Engine {
         self: &Arc<Self>,
         mut begin: Begin,
     ) -> Result<Arc<Cached>, SessionError> {
+        begin.sign_in.iter().try_for_each(|sign_in| check_methods(&sign_in.amr))?;
         let upgrade = begin.sign_in.as_ref().and_then(|sign_in| sign_in.upgrade.clone());
         if let Some(upgrade) = &upgrade {
             begin.old = Some(self.guest_of(upgrade).await?);
@@ -221,8 +222,10 @@ impl Plan {
         let content = delta.applied_to(&before, engine.sizes())?;
         let mut record = blank(engine, self.id, &begin, now)?;
         if let Some(sign_in) = &begin.sign_in {
-            let content = carried(sign_in, begin.old.as_deref(), content);
-            content.with(&sign_in.data, engine.sizes())?.put_values_into(&mut record);
+            let (content, sizes) =
+                (carried(sign_in, begin.old.as_deref(), content), engine.sizes());
+            let content = content.with_beside(sign_in.profile.claims.as_ref(), &sign_in.amr);
+            content.check(sizes)?.with(&sign_in.data, sizes)?.put_values_into(&mut record);
             record.subject = Some(sign_in.subject.clone());
             record.transport = sign_in.transport;
             sign_in.put_into(&mut record, &engine.config, now);

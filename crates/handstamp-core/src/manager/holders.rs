@@ -126,9 +126,10 @@ impl SessionManager {
     /// [`suspend_until_step_up`](Self::suspend_until_step_up), is taken back in the same step.
     ///
     /// # Errors
-    /// [`SessionError::Unauthenticated`] for a session of no user; [`SessionError::NotFound`],
-    /// [`SessionError::Ended`], [`SessionError::Expired`], [`SessionError::Suspended`];
-    /// [`SessionError::Unavailable`] or [`SessionError::Unknown`].
+    /// [`SessionError::Refused`] for more or longer methods than [`SignIn::amr`](crate::SignIn::amr)
+    /// takes, with those before; [`SessionError::Unauthenticated`] for a session of no user;
+    /// [`SessionError::NotFound`], [`SessionError::Ended`], [`SessionError::Expired`],
+    /// [`SessionError::Suspended`]; [`SessionError::Unavailable`] or [`SessionError::Unknown`].
     ///
     /// # Security
     /// ASVS 7.2.4: no token known before the check is good after it.

@@ -150,10 +150,11 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError::Unauthenticated`] when nobody is signed in, [`SessionError::Refused`] where
-    /// an access token was presented (see [`SessionManager::step_up`]); else as
-    /// [`commit`](Self::commit).
+    /// an access token was presented (see [`SessionManager::step_up`]) or the methods are more or
+    /// longer than [`SignIn::amr`] takes, with those before; else as [`commit`](Self::commit).
     ///
     /// [`SessionManager::step_up`]: crate::SessionManager::step_up
+    /// [`SignIn::amr`]: crate::SignIn::amr
     pub async fn step_up(&self, amr: &[&str]) -> Result<(), SessionError> {
         self.lock().require_cookie()?;
         if !self.is_authenticated() {

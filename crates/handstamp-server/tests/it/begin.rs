@@ -73,6 +73,9 @@ async fn the_same_idempotency_key_and_body_begin_one_session() {
     assert_eq!(first.json["session"]["id"], again.json["session"]["id"]);
     assert_eq!(first.json["refresh_token"], again.json["refresh_token"]);
     assert_eq!(begin("k1", "bob").await.problem(), (422, "BAD_REQUEST"), "another body");
+    let two = world.post("/sessions").bearer_auth(&world.key).json(&json!({ "subject": "eve" }));
+    let two = two.header("Idempotency-Key", "k2").header("Idempotency-Key", "k3");
+    assert_eq!(send(two).await.problem(), (400, "BAD_REQUEST"), "which of them?");
     let other = begin("k2", "ada").await;
     assert_ne!(first.json["session"]["id"], other.json["session"]["id"]);
     // A session that is in use is not given to anybody again.

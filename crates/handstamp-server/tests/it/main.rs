@@ -8,6 +8,7 @@ mod admin;
 mod audit;
 mod begin;
 mod bodies;
+mod bounds;
 mod browser;
 mod callers;
 mod csrf;

@@ -17,6 +17,7 @@ use handstamp_protocol::sessions::{BeginRequest, GuestRequest, Issued, Kind, Tra
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
+use super::methods::methods;
 use crate::answer;
 use crate::body::{Json, OptionalJson, bad, out_of_range};
 use crate::caller::{Begin, Holder, ServiceCaller, Via, forbidden, refused};
@@ -128,9 +129,11 @@ async fn is_aside(service: &Service, id: SessionId) -> Result<bool, Problem> {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
-    let Some(value) = headers.get(handstamp_protocol::headers::IDEMPOTENCY_KEY) else {
-        return Ok(None);
-    };
+    let mut values = headers.get_all(handstamp_protocol::headers::IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(bad(StatusCode::BAD_REQUEST, "a request has one Idempotency-Key"));
+    }
     let text = value.to_str().ok().filter(|text| (1..=255).contains(&text.len()));
     text.map(Some).ok_or_else(|| out_of_range("Idempotency-Key", "must have 1 to 255 characters"))
 }
@@ -152,7 +155,7 @@ fn sign_in(
         sign_in = sign_in.guest();
     }
     if let Some(amr) = &request.amr {
-        sign_in = sign_in.amr(amr.iter().map(|method| plain(method, 64).unwrap_or_default()));
+        sign_in = sign_in.amr(methods(amr)?);
     }
     if let Some(claims) = &request.claims {
         sign_in = sign_in.claims(answer::json_text(claims));

@@ -3,6 +3,7 @@
 mod begin;
 mod ends;
 mod lists;
+mod methods;
 mod refresh;
 mod service_calls;
 mod status;

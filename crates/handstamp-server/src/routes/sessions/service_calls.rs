@@ -17,6 +17,7 @@ use handstamp_protocol::tokens::{AccessClaims, Audience};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 
+use super::methods::methods;
 use crate::access;
 use crate::answer;
 use crate::body::{FormOrJson, Json, out_of_range};
@@ -116,13 +117,15 @@ pub(crate) async fn step_up(
     if request.amr.is_empty() {
         return Err(out_of_range("amr", "must name what was checked"));
     }
-    let amr: Vec<String> =
-        request.amr.iter().map(|method| plain(method, 64).unwrap_or_default()).collect();
+    let amr = methods(&request.amr)?;
     if !key.may(Scope::Admin) && is_operator(&service, id).await.map_err(session)? {
         return Err(forbidden("an operator's session is stepped up with the scope admin"));
     }
-    let methods: Vec<&str> = amr.iter().map(String::as_str).collect();
-    let begun = service.sessions.step_up(id, &methods).await.map_err(problem_of_named)?;
+    let amr: Vec<&str> = amr.iter().map(String::as_str).collect();
+    let begun = service.sessions.step_up(id, &amr).await.map_err(|error| match error {
+        SessionError::Refused(why) => out_of_range("amr", why),
+        other => problem_of_named(other),
+    })?;
     let issued = issue::issued(&service, &begun).await?;
     Ok(Body(issued).into_response())
 }
