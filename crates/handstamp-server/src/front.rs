@@ -7,22 +7,25 @@
 //! without them: of the 50,000 instructions of a status some 6,000 went.
 
 use std::convert::Infallible;
-use std::future::Ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
-use axum::serve::{IncomingStream, Listener};
 use futures_util::future::{BoxFuture, Either, FutureExt as _};
 use handstamp_axum::SessionLayer;
+use http::header::HOST;
+use http::{StatusCode, Version};
+use hyper::body::Incoming;
+use hyper::service::Service as Answers;
 use tower::service_fn;
 use tower_layer::Layer as _;
-use tower_service::Service as Tower;
+use tower_service::Service as _;
 
+use crate::body::bad;
 use crate::request::passed;
 use crate::routes::{self, Direct};
 use crate::service::{self, Service};
@@ -49,20 +52,10 @@ impl Front {
         let router = service::router(Arc::clone(&service));
         Self(Arc::new(Ways { service, sessions, short, router }))
     }
-}
 
-impl<L: Listener<Addr = SocketAddr>> Tower<IncomingStream<'_, L>> for Front {
-    type Response = Connection;
-    type Error = Infallible;
-    type Future = Ready<Result<Connection, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, stream: IncomingStream<'_, L>) -> Self::Future {
-        let connection = Connection { ways: Arc::clone(&self.0), peer: *stream.remote_addr() };
-        std::future::ready(Ok(connection))
+    /// What answers a connection from `peer`.
+    pub(crate) fn connection(&self, peer: SocketAddr) -> Connection {
+        Connection { ways: Arc::clone(&self.0), peer }
     }
 }
 
@@ -73,22 +66,38 @@ pub(crate) struct Connection {
     peer: SocketAddr,
 }
 
-impl Tower<Request> for Connection {
+impl Answers<http::Request<Incoming>> for Connection {
     type Response = Response;
     type Error = Infallible;
     type Future = Either<BoxFuture<'static, Result<Response, Infallible>>, RouteFuture<Infallible>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request) -> Self::Future {
+    fn call(&self, request: http::Request<Incoming>) -> Self::Future {
+        let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(self.peer));
+        if !names_one_host(&request) {
+            return Either::Left(refuse(Arc::clone(&self.ways), request).boxed());
+        }
         match self.ways.short.iter().find(|call| call.is_for(&request)) {
             Some(call) => Either::Left(shortly(Arc::clone(&self.ways), *call, request).boxed()),
             None => Either::Right(self.ways.router.clone().call(request)),
         }
     }
+}
+
+/// Whether a request says once for which host it is meant, as HTTP/1.1 demands (RFC 9112 §3.2).
+fn names_one_host(request: &Request) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => true,
+        (None, _) => request.version() < Version::HTTP_11,
+        _ => false,
+    }
+}
+
+async fn refuse(ways: Arc<Ways>, request: Request) -> Result<Response, Infallible> {
+    let why = "a request names one Host";
+    let answer = |_| std::future::ready(bad(StatusCode::BAD_REQUEST, why).respond());
+    Ok(passed(&ways.service, "-", request, answer).await)
 }
 
 async fn shortly(ways: Arc<Ways>, call: Direct, request: Request) -> Result<Response, Infallible> {

@@ -6,6 +6,7 @@ mod audit;
 mod body;
 mod caller;
 pub mod client;
+mod connections;
 mod dashboard;
 mod error;
 mod feed;

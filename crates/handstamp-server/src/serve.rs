@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
-use axum::serve::ListenerExt;
 use handstamp_protocol::paths;
+use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, UnixListener};
 
+use crate::connections;
 use crate::error::StartError;
 use crate::front::Front;
 use crate::local;
@@ -81,7 +82,11 @@ impl Drop for SocketFile {
 /// Serves until `asked_to_stop`, then lets requests finish for `grace`, and writes what is noted.
 ///
 /// # Errors
-/// An I/O error of the listener.
+/// None so far: a listener that fails is tried again.
+///
+/// # Security
+/// A connection has `server.head_timeout_seconds` for the head of a request, and there are at most
+/// `server.max_connections`.
 pub async fn serve(
     service: Arc<Service>,
     listeners: Listeners,
@@ -96,11 +101,7 @@ pub async fn serve(
         asked_to_stop.await;
         stopper.stop();
     });
-    let tcp = tcp.tap_io(|stream| {
-        // Answers are small and written whole: waiting for more only delays them.
-        let _ = stream.set_nodelay(true);
-    });
-    let remote = axum::serve(tcp, front).with_graceful_shutdown(service.stopping());
+    let remote = connections::serve(tcp, &service, |peer| front.connection(peer));
     let locally = async {
         let Some(LocalListener { listener, file: _file }) = local else {
             return service.stopping().await;
@@ -113,33 +114,30 @@ pub async fn serve(
     };
     let figures = tell_figures(Arc::clone(&service), figures);
     let both = async {
-        let (served, (), ()) = tokio::join!(remote, locally, figures);
-        served
+        tokio::join!(remote, locally, figures);
     };
     let cut_off = async {
         service.stopping().await;
         tokio::time::sleep(grace).await;
     };
-    let served = tokio::select! {
-        served = both => served,
-        () = cut_off => Ok(()),
-    };
+    tokio::select! {
+        () = both => {}
+        () = cut_off => {}
+    }
     if let Err(error) = service.sessions.shutdown().await {
         tracing::error!(%error, "the last activity could not be written");
     }
-    served
+    Ok(())
 }
 
 /// Serves `GET /metrics`, and nothing else, where there is a listener for it.
 async fn tell_figures(service: Arc<Service>, listener: Option<TcpListener>) {
-    let stopping = service.stopping();
-    let Some(listener) = listener else { return stopping.await };
+    let Some(listener) = listener else { return service.stopping().await };
+    let of = Arc::clone(&service);
     let told = move || {
         let service = Arc::clone(&service);
         async move { well_known::figures(&service).await }
     };
     let app = Router::new().route(paths::METRICS, get(told));
-    if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopping).await {
-        tracing::error!(%error, "the listener of the figures failed");
-    }
+    connections::serve(listener, &of, |_| TowerToHyperService::new(app.clone())).await;
 }

@@ -32,7 +32,7 @@ use crate::limits::Limits;
 use crate::metrics::{Metrics, StoreFigures};
 use crate::request::Ids;
 use crate::risk::Risk;
-use crate::routes::PassedOn;
+use crate::routes::{PassedOn, Places};
 use crate::service_keys::ServiceKeys;
 use crate::settings::Settings;
 use crate::telemetry::{self, Telemetry};
@@ -79,6 +79,8 @@ pub struct Service {
     pub(crate) hub: Hub,
     pub(crate) feed: Feed,
     pub(crate) passed_on: PassedOn,
+    /// Of holders' event streams.
+    pub(crate) streams: Places,
     pub(crate) site: SiteCheck,
     pub(crate) metrics: Metrics,
     pub(crate) telemetry: Option<Telemetry>,
@@ -132,6 +134,7 @@ impl Service {
             webhooks,
             hub: Hub::open(&sessions).await?,
             passed_on: PassedOn::new(),
+            streams: Places::default(),
             site: site_check(&sessions),
             feed: Feed::new(&sessions, settings.tokens.lifetime)?,
             links: Links::new(Arc::clone(&ledger), Arc::clone(&clock)),

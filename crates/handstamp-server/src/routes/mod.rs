@@ -9,6 +9,7 @@ pub(crate) mod route;
 pub(crate) mod sessions;
 pub(crate) mod well_known;
 
+pub(crate) use events::Places;
 pub(crate) use forward::PassedOn;
 use handstamp_protocol::paths;
 use handstamp_protocol::{
@@ -136,7 +137,8 @@ fn follow() -> Vec<Route> {
             .problems(&[410]),
         route!(GET paths::EVENTS, events::events, "Follow what happens to my sessions")
             .by(Who::Holder)
-            .answers_as(200, crate::sse::MEDIA),
+            .answers_as(200, crate::sse::MEDIA)
+            .problems(&[429]),
         route!(GET paths::ADMIN_EVENTS, events::admin_events, "Follow what happens")
             .by(Who::Operator)
             .answers_as(200, crate::sse::MEDIA),

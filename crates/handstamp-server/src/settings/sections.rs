@@ -31,6 +31,11 @@ section! {
         body_limit as body_limit_bytes: usize = "524288" in 1_024..=67_108_864;
         /// How long a request may take; event streams are not bound by it.
         request_timeout as request_timeout_seconds: Duration = "30" in 1..=3_600;
+        /// How long a connection may take to say the head of a request; then it is closed.
+        head_timeout as head_timeout_seconds: Duration = "15" in 1..=3_600;
+        /// How many connections there may be at once, event streams among them; more wait. The
+        /// system's limit on open files must be higher.
+        max_connections: usize = "10000" in 1..=1_000_000;
         /// How long requests under way may take to finish once the service is asked to stop.
         shutdown_grace as shutdown_grace_seconds: Duration = "10" in 0..=600;
         /// A second address and port that answers `GET /metrics` to anybody and nothing else; with
@@ -60,7 +65,7 @@ section! {
 section! {
     /// The key ring, which belongs outside of the data folder.
     Keys = "keys" {
-        /// The file of the key ring; made if it is not there. With none, `handstamp/handstamp.keys`
+        /// The file of the key ring; made with the database. With none, `handstamp/handstamp.keys`
         /// in the user's configuration folder.
         file: Option<PathBuf> = "none";
         /// The key ring itself, as `handstamp keys generate --stdout` prints it: for a secret
@@ -126,7 +131,7 @@ section! {
         /// The path under which it is sent.
         path: String = "/" by preset in 1..=1_024;
         /// Whether a cookie session also gets `__Host-handstamp-access`, an access token in an
-        /// HttpOnly cookie.
+        /// HttpOnly cookie. It is left out where it would be larger than browsers keep: 4,096 bytes.
         access_token: bool = "false";
         /// How long before its end a cookie session is said to need a refresh.
         refresh_before as refresh_before_seconds: Duration = "1800" in 0..=86_400;

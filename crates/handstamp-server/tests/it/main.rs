@@ -11,6 +11,7 @@ mod bodies;
 mod bounds;
 mod browser;
 mod callers;
+mod connections;
 mod csrf;
 mod dashboard;
 mod draw;

@@ -16,6 +16,7 @@ use http::request::Parts;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::{Instant, interval_at};
 
+use super::places::Place;
 use super::{SILENCE, event};
 use crate::answer::{reason, time};
 use crate::caller::{Holder, refused};
@@ -24,6 +25,9 @@ use crate::service::Service;
 use crate::sse;
 
 /// `GET /sessions/events`. Not activity. The stream is over with the session, not with its token.
+///
+/// # Errors
+/// 429 when the session has 32 streams open already.
 pub(crate) async fn events(
     State(service): State<Arc<Service>>,
     parts: Parts,
@@ -34,6 +38,7 @@ pub(crate) async fn events(
     let not_found = || refused(handstamp_core::SessionError::NotFound);
     let id = holder.session.id().ok_or_else(not_found)?;
     let listener = Listener {
+        _place: service.streams.take(id)?,
         id,
         subject: holder.session.user_id(),
         told,
@@ -52,6 +57,7 @@ pub(crate) async fn events(
 }
 
 struct Listener {
+    _place: Place,
     id: SessionId,
     subject: Option<Subject>,
     told: broadcast::Receiver<Told>,

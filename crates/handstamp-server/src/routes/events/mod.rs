@@ -2,9 +2,11 @@
 
 mod admin;
 mod holder;
+mod places;
 
 pub(super) use admin::admin_events;
 pub(super) use holder::events;
+pub(crate) use places::Places;
 
 use std::time::Duration;
 
