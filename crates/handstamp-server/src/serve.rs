@@ -48,13 +48,16 @@ impl LocalListener {
     /// behind is taken over: the lock of the store says that nobody serves it.
     ///
     /// # Errors
-    /// [`StartError::Listen`] when the system refuses.
+    /// [`StartError::Listen`] when the system refuses, or when anybody may write to the folder and
+    /// it is not ours to close.
     ///
     /// # Security
-    /// Whoever can open it is an operator: the folder is 0700 and the socket 0600.
+    /// Whoever can open it is an operator: the folder is set to 0700, where it was open to others,
+    /// and the socket is 0600.
     pub fn open(folder: &Path) -> Result<Self, StartError> {
         let path = folder.join(SOCKET);
         let refused = |source| StartError::Listen { address: path.display().to_string(), source };
+        close(folder).map_err(refused)?;
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(refused(error));
@@ -65,6 +68,26 @@ impl LocalListener {
         lock_down(&path).map_err(refused)?;
         Ok(Self { listener, file: SocketFile(path) })
     }
+}
+
+/// Shuts others out of a folder. One that belongs to somebody else, as a mounted volume may, stays
+/// as it is unless everybody could put another socket or database there.
+fn close(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(folder)?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let (at, was) = (folder.display(), mode & 0o777);
+    match std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode & 0o700)) {
+        Ok(()) => tracing::warn!("{at} was open to others (mode {was:o}) and is not any more"),
+        Err(error) if mode & 0o002 != 0 => {
+            let line = format!("anybody may write to {at} (mode {was:o}); run: chmod 700 {at}");
+            return Err(std::io::Error::new(error.kind(), line));
+        }
+        Err(_) => tracing::warn!("{at} is open to others (mode {was:o}); run: chmod 700 {at}"),
+    }
+    Ok(())
 }
 
 fn lock_down(path: &Path) -> std::io::Result<()> {

@@ -161,3 +161,14 @@ fn s106_a_start_with_another_key_ring_is_refused_and_the_log_still_verifies() {
     assert_eq!(world.serve(&["--keys", "ring"]).stop().exit, 0);
     world.run(&["audit", "verify", "--keys", "ring"]).good();
 }
+
+#[test]
+fn a_data_folder_that_was_open_to_others_is_closed_before_the_socket_is_there() {
+    let world = World::new();
+    std::fs::create_dir(world.path("data")).unwrap();
+    set_mode(&world.path("data"), 0o777);
+    let served = world.serve(&["--data-dir", "data"]);
+    assert_eq!(mode(&world.path("data")), 0o700);
+    assert_eq!(mode(&world.path("data/handstamp.sock")), 0o600);
+    assert_eq!(served.stop().exit, 0);
+}
