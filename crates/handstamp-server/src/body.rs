@@ -49,6 +49,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 }
 
 /// A body of an OAuth endpoint: a form, as the RFCs have it, or JSON.
+///
+/// What cannot be read is told as `invalid_request`, too (RFC 6749 §5.2, RFC 7009 §2.2.1).
 pub(crate) struct FormOrJson<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for FormOrJson<T> {
@@ -57,11 +59,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for FormOrJson<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let media = media_type(request.headers());
         let body = bytes(request, state).await?;
-        match media.as_deref() {
-            Some("application/json") => read(&body).map(Self),
-            Some("application/x-www-form-urlencoded") => form(&body).map(Self),
+        let body = match media.as_deref() {
+            Some("application/json") => read(&body),
+            Some("application/x-www-form-urlencoded") => form(&body),
             _ => Err(unsupported("application/x-www-form-urlencoded or application/json")),
-        }
+        };
+        body.map(Self).map_err(|problem| problem.with("error", "invalid_request"))
     }
 }
 

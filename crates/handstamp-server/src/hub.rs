@@ -6,7 +6,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use handstamp_core::chain::ChainEnd;
 use handstamp_core::event::Event;
+use handstamp_core::time::Timestamp;
 use handstamp_core::{SessionError, SessionManager};
 use tokio::sync::broadcast;
 
@@ -166,6 +168,15 @@ pub(crate) async fn after_place(
     let mut told = after(sessions, place.writer, before).await?;
     told.retain(|one| one.place > place);
     Ok(told)
+}
+
+/// Whether the log has come to `place`. What was cut off by age it has come to, too.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn has(sessions: &SessionManager, place: Place) -> Result<bool, SessionError> {
+    let is_there = |end: &ChainEnd| end.writer == place.writer && end.batch >= place.batch;
+    Ok(sessions.store().ends(Timestamp::MAX).await?.iter().any(is_there))
 }
 
 /// The number of the newest batch of each writer.

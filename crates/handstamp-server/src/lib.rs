@@ -20,6 +20,7 @@ mod limits;
 mod local;
 mod metrics;
 mod openapi;
+mod path;
 mod query;
 mod request;
 mod ring;

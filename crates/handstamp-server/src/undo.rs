@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use handstamp_axum::SessionRejection;
 use handstamp_axum::problem::Problem;
-use handstamp_core::ledger::{Ledger, LedgerError, LedgerExt, Put, Written};
+use handstamp_core::ledger::{Entry, Ledger, LedgerError, Put, Written};
 use handstamp_core::random::{SystemRng, random};
 use handstamp_core::record::EndReason;
 use handstamp_core::time::{Clock, Timestamp};
@@ -111,9 +111,14 @@ impl Undo {
         if !is_name(name) {
             return Ok(None);
         }
-        let Some(entry) = self.ledger.get(SHELF, name).await? else { return Ok(None) };
+        let entry = self.ledger.get(SHELF, name).await?;
+        let Some(entry) = entry.filter(|entry| !self.is_over(entry)) else { return Ok(None) };
         let list: List = entry.read()?;
         Ok(entry.due_at.map(|until| (list.sessions.len() + list.aside.len(), until)))
+    }
+
+    fn is_over(&self, entry: &Entry) -> bool {
+        entry.due_at.is_some_and(|due| due <= self.clock.now())
     }
 
     /// Takes an end back; answers how many sessions are live again.
@@ -131,9 +136,11 @@ impl Undo {
         if !is_name(name) {
             return Err(unknown());
         }
-        let found = self.ledger.find::<List>(SHELF, name).await.map_err(fault)?;
-        let (list, version) = found.ok_or_else(unknown)?;
-        let removal = Put::removal(SHELF, name).if_version(version);
+        let entry = self.ledger.get(SHELF, name).await.map_err(|error| fault(error.into()))?;
+        // Its time may be over before anybody came to end what is on it.
+        let entry = entry.filter(|entry| !self.is_over(entry)).ok_or_else(unknown)?;
+        let list: List = entry.read().map_err(|error| fault(error.into()))?;
+        let removal = Put::removal(SHELF, name).if_version(entry.version);
         let written =
             self.ledger.write(vec![removal]).await.map_err(|error| fault(error.into()))?;
         if !matches!(written, Written::Applied(_)) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use handstamp_core::Listed;
 use handstamp_core::event::Event;
 use handstamp_core::policy::{Standing, first_to_expire};
@@ -19,6 +19,7 @@ use super::views::{Line, Row, When};
 use super::{Answer, Stop};
 use crate::body::{Json, OptionalJson};
 use crate::caller::refused;
+use crate::path::Path;
 use crate::routes::sessions;
 use crate::service::Service;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use handstamp_core::SessionError;
 use handstamp_core::store::{Filter, Page as Portion};
 use handstamp_protocol::admin::EndRequest;
@@ -18,6 +18,7 @@ use super::views::{Row, When};
 use super::{Answer, Stop, story};
 use crate::body::out_of_range;
 use crate::json::Body;
+use crate::path::Path;
 use crate::risk::words::counted;
 use crate::routes::admin;
 use crate::service::Service;

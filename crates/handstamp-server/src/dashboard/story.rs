@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use handstamp_core::event::{Action, Event};
 use handstamp_core::policy::{Standing, first_to_expire};
 use handstamp_core::record::{EndReason, Record};
@@ -19,6 +19,7 @@ use super::viewer::{Form, Viewer};
 use super::views::{Line, Row, SESSION, When, device};
 use super::{Answer, SIGN_IN, Stop, wording};
 use crate::body::OptionalJson;
+use crate::path::Path;
 use crate::routes::admin;
 use crate::service::Service;
 

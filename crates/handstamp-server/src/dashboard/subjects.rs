@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use handstamp_core::id::Subject;
 use handstamp_core::record::EndReason;
 use handstamp_core::store::{EventFilter, Page as Portion};
@@ -17,6 +17,7 @@ use super::viewer::{Form, Viewer};
 use super::views::{Line, Row, SUBJECT};
 use super::{Answer, Stop};
 use crate::body::{Json, OptionalJson, out_of_range};
+use crate::path::Path;
 use crate::risk::words::counted;
 use crate::routes::admin;
 use crate::service::Service;

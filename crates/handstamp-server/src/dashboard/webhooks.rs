@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use handstamp_core::SessionError;
 use handstamp_core::store::Page as Portion;
 use handstamp_protocol::paths;
@@ -18,6 +18,7 @@ use super::viewer::{Form, Viewer};
 use super::views::When;
 use super::{Answer, Stop};
 use crate::answer::timestamp;
+use crate::path::Path;
 use crate::routes::admin::webhooks::{failed, noted};
 use crate::service::Service;
 

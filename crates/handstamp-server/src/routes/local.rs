@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use handstamp_axum::problem::Problem;
@@ -29,6 +29,7 @@ use crate::answer::{Reader, log_entry, time};
 use crate::body::{Json, out_of_range};
 use crate::caller::Operator;
 use crate::json::Body;
+use crate::path::Path;
 use crate::query::{Query, list_problem, page};
 use crate::service::Service;
 use crate::service_keys::{Scope, ServiceKey};

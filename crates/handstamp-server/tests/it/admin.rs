@@ -57,6 +57,17 @@ async fn sessions_of_everybody_are_listed_by_every_filter() {
 }
 
 #[tokio::test]
+async fn b07_an_end_can_be_taken_back_to_its_time_and_not_until_somebody_looks() {
+    let world = World::new().await;
+    world.begin("ada").await;
+    let body = json!({ "filter": { "subject": "ada" }, "undo_seconds": 60 });
+    let ended = post(&world, "/admin/sessions/end", body).await;
+    let undo = format!("/admin/undo/{}", ended.json["undo_id"].as_str().unwrap());
+    world.advance(60);
+    assert_eq!(post(&world, &undo, json!({})).await.problem(), (404, "SESSION_NOT_FOUND"));
+}
+
+#[tokio::test]
 async fn b07_a_bulk_end_has_the_list_as_its_preview_and_can_be_taken_back() {
     let world = World::new().await;
     let (a, b) = (world.begin("ada").await, world.begin("ada").await);

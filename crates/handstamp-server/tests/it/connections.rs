@@ -78,6 +78,17 @@ async fn a_session_follows_its_events_on_32_streams_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_path_of_bytes_that_are_no_text_is_a_problem_like_any_other() {
+    let world = World::new().await;
+    for path in ["/admin/webhooks/%ff/deliveries", "/admin/analytics/%c3%28"] {
+        let answer = send(world.get(path).bearer_auth(&world.admin)).await;
+        assert_eq!(answer.status, 400, "{path}");
+        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+        assert_eq!(answer.code(), "BAD_REQUEST", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn s97_a_request_names_one_host() {
     let world = World::new().await;
     for hosts in ["", "Host: a\r\nHost: b\r\n", "Host: a\r\nHost: a\r\n"] {

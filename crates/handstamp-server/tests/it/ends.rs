@@ -104,5 +104,6 @@ async fn s87_revoking_answers_the_same_for_good_dead_and_unknown_tokens() {
     assert_eq!(world.status(begun.access_token.expose()).await.json["is_active"], false);
     let missing = world.post("/sessions/revoke").body("x=y");
     let missing = missing.header("content-type", "application/x-www-form-urlencoded");
-    assert_eq!(send(missing).await.status, 400);
+    let missing = send(missing).await;
+    assert_eq!((missing.status, &missing.json["error"]), (400, &json!("invalid_request")));
 }

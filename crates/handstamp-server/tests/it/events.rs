@@ -97,6 +97,17 @@ async fn b04_operators_hear_everything_and_go_on_where_they_were() {
 }
 
 #[tokio::test]
+async fn b04_an_operator_who_is_ahead_of_the_log_hears_so_and_not_nothing() {
+    let world = World::new().await;
+    world.begin("ada").await;
+    for id in ["1.99999999.0", "4294967295.1.0"] {
+        let request = world.get("/admin/events").bearer_auth(&world.admin);
+        let answer = send(request.header("last-event-id", id)).await;
+        assert_eq!(answer.problem(), (400, "BAD_REQUEST"), "{id}");
+    }
+}
+
+#[tokio::test]
 async fn b04_the_stream_of_an_operator_is_over_with_the_session_or_the_role() {
     let world = World::new().await;
     let operate = async || {

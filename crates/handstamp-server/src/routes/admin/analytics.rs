@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use handstamp_axum::problem::Problem;
 use handstamp_core::SessionError;
 use handstamp_core::ledger::{self, Report};
@@ -14,6 +14,7 @@ use crate::answer::{time, timestamp};
 use crate::body::out_of_range;
 use crate::caller::Operator;
 use crate::json::Body;
+use crate::path::Path;
 use crate::query::Query;
 use crate::service::Service;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::join_all;
 use handstamp_axum::problem::Problem;
@@ -17,6 +17,7 @@ use super::{filter, note, problem, reason};
 use crate::body::{Json, out_of_range};
 use crate::caller::Operator;
 use crate::json::Body;
+use crate::path::Path;
 use crate::routes::sessions::done;
 use crate::service::Service;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use handstamp_axum::problem::Problem;
 use handstamp_protocol::admin::{AdminSessionsQuery, SuspendRequest, SuspendedAnswer};
 use handstamp_protocol::sessions::SessionList;
@@ -12,6 +12,7 @@ use crate::answer::{self, Shown};
 use crate::body::OptionalJson;
 use crate::caller::Operator;
 use crate::json::Body;
+use crate::path::Path;
 use crate::query::{Query, list_problem, page};
 use crate::service::Service;
 

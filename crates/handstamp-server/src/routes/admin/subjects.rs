@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use handstamp_axum::problem::Problem;
 use handstamp_core::SessionError;
@@ -16,6 +16,7 @@ use super::{note, problem, reason, subject_of};
 use crate::body::{Json, OptionalJson, out_of_range};
 use crate::caller::Operator;
 use crate::json::Body;
+use crate::path::Path;
 use crate::routes::sessions::done;
 use crate::service::Service;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::problem::Problem;
 use handstamp_core::SessionError;
@@ -17,6 +17,7 @@ use super::{note, problem};
 use crate::body::{Json, out_of_range};
 use crate::caller::Operator;
 use crate::json::Body;
+use crate::path::Path;
 use crate::query::{Query, page};
 use crate::service::Service;
 use crate::webhooks::WebhookError;

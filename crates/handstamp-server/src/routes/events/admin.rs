@@ -28,6 +28,10 @@ const LAST_EVENT_ID: &str = "last-event-id";
 const LAGGED: &str = "lagged";
 
 /// `GET /admin/events`. With `Last-Event-ID` it begins with what came after that one.
+///
+/// # Errors
+/// 400 for a `Last-Event-ID` that is none, or ahead of the log: an older database may have been put
+/// in the place of the one that it is from, and whoever waited on would hear nothing.
 pub(crate) async fn admin_events(
     State(service): State<Arc<Service>>,
     operator: Operator,
@@ -37,6 +41,9 @@ pub(crate) async fn admin_events(
     let last = place(&headers)?;
     let mut waiting = VecDeque::new();
     if let Some(place) = last {
+        if !hub::has(&service.sessions, place).await.map_err(refused)? {
+            return Err(unknown_place());
+        }
         waiting.extend(hub::after_place(&service.sessions, place).await.map_err(refused)?);
     }
     let listener = Listener {
@@ -60,8 +67,11 @@ pub(crate) async fn admin_events(
 fn place(headers: &HeaderMap) -> Result<Option<Place>, Problem> {
     let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
     let place = value.to_str().ok().and_then(|text| text.parse().ok());
-    let unknown = || bad(StatusCode::BAD_REQUEST, "Last-Event-ID is of no event of this log");
-    place.map(Some).ok_or_else(unknown)
+    place.map(Some).ok_or_else(unknown_place)
+}
+
+fn unknown_place() -> Problem {
+    bad(StatusCode::BAD_REQUEST, "Last-Event-ID is of no event of this log")
 }
 
 /// What an operator acts by, and how it comes to its end.

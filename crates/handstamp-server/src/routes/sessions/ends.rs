@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::SessionRejection;
 use handstamp_axum::problem::Problem;
@@ -20,6 +20,7 @@ use http::{HeaderMap, StatusCode};
 use crate::body::{FormOrJson, Json, OptionalJson};
 use crate::caller::{Authority, Holder, forget_cookie, refused};
 use crate::json::Body;
+use crate::path::Path;
 use crate::routes::admin::problem_of_named;
 use crate::service::Service;
 

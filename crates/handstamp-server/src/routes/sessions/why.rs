@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::problem::Problem;
 use handstamp_core::SessionError;
@@ -18,6 +18,7 @@ use crate::answer::{reason, time};
 use crate::body::Json;
 use crate::caller::{Holder, Via, forbidden, refused};
 use crate::json::Body;
+use crate::path::Path;
 use crate::service::Service;
 
 /// `POST /sessions/why`: by a token whose proof is good, however old it is.
