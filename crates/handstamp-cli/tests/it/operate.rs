@@ -242,8 +242,12 @@ fn left_behind() -> World {
 #[test]
 fn s106_a_changed_removed_or_moved_event_is_named() {
     for (sql, said) in [
-        ("UPDATE events SET subject = 'mallory' WHERE number = 3", "event 3: is not as it was"),
-        ("DELETE FROM events WHERE number = 3", "does not follow: something before it is gone"),
+        ("UPDATE events SET subject = 'mallory' WHERE number = 3", "event 2: is not as it was"),
+        ("DELETE FROM events WHERE number = 3", "batch 2, event 2: is not as it was sealed"),
+        (
+            "DELETE FROM events WHERE number IN (2, 3)",
+            "does not follow: something before it is gone",
+        ),
         (
             "UPDATE events SET place = 99 WHERE number = 2;
              UPDATE events SET place = 2, number = 2 WHERE number = 3;
@@ -254,7 +258,7 @@ fn s106_a_changed_removed_or_moved_event_is_named() {
         let world = left_behind();
         meddle(&world, sql);
         let line = world.run(&["audit", "verify"]).line(1);
-        assert!(line.starts_with("the log was changed") && line.contains(said), "{line}");
+        assert!(line.starts_with("the log was changed") && line.contains(said), "{sql}: {line}");
     }
 }
 
