@@ -79,7 +79,7 @@ test("B16 an overview that stands open counts", async (t) => {
 
   const other = await (await browser.newContext()).newPage();
   await operate(other, service);
-  await other.goto(`${service.url}/admin/ui/subjects/operator`);
+  await other.goto(`${service.url}/admin/ui/subjects/handstamp:operator`);
   await other.getByRole("button", { name: "End all its sessions" }).click();
   await page.getByRole("heading", { name: "Sign in as an operator" }).waitFor();
 });

@@ -104,16 +104,14 @@ fn print(cursors: Cursors<'_>, places: &Places) -> Cursor {
 
 /// Where `cursor` is; `None` when it is of another database.
 fn parse(cursors: Cursors<'_>, cursor: &Cursor) -> Result<Option<Places>, Fault> {
-    let mut places = Places::new();
+    let (mut places, mut is_ours) = (Places::new(), true);
     for part in cursor.0.split('.').filter(|_| !cursor.0.is_empty()) {
         let (log, number) = Cursor(part.into()).position().ok_or(Fault::Cursor)?;
         let writer = u32::try_from(log & u64::from(u32::MAX)).map_err(|_| Fault::Cursor)?;
-        if log != self::log(cursors, writer) {
-            return Ok(None);
-        }
+        is_ours &= log == self::log(cursors, writer);
         places.insert(writer, i64::try_from(number).map_err(|_| Fault::Cursor)?);
     }
-    Ok(Some(places))
+    Ok(is_ours.then_some(places))
 }
 
 /// Where the next lines will be.
