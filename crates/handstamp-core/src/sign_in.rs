@@ -83,12 +83,12 @@ pub struct SignIn {
     pub(crate) client_id: Option<Arc<str>>,
     pub(crate) upgrade: Option<Upgrade>,
     pub(crate) told: Vec<Event>,
-    pub(crate) aside: Option<SetAside>,
+    pub(crate) suspension: Option<Suspension>,
 }
 
-/// How a session is set aside.
+/// How a session is suspended.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct SetAside {
+pub struct Suspension {
     /// Who does it, for the log. Default nobody.
     pub by: Option<Arc<str>>,
     /// Why, for the log. Default untold.
@@ -99,7 +99,7 @@ pub struct SetAside {
     pub is_until_step_up: bool,
 }
 
-impl SetAside {
+impl Suspension {
     /// What the record says of it from `at` on.
     pub(crate) fn since(&self, at: Timestamp) -> Suspended {
         let Self { by, why, is_until_step_up } = self.clone();
@@ -166,7 +166,7 @@ impl SignIn {
             client_id: None,
             upgrade: None,
             told: Vec::new(),
-            aside: None,
+            suspension: None,
         }
     }
 
@@ -320,10 +320,10 @@ impl SignIn {
         self
     }
 
-    /// Begins the session set aside: none of its tokens is good until it is taken back, and there is
+    /// Begins the session suspended: none of its tokens is good until it is resumed, and there is
     /// no moment at which one was. For somebody who must show another factor first. Default no.
-    pub fn set_aside(mut self, aside: SetAside) -> Self {
-        self.aside = Some(aside);
+    pub fn suspended(mut self, suspension: Suspension) -> Self {
+        self.suspension = Some(suspension);
         self
     }
 

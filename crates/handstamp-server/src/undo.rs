@@ -24,9 +24,9 @@ const STEP: usize = 20;
 struct List {
     by: String,
     sessions: Vec<SessionId>,
-    /// Those that had been set aside before. They end with the others; taken back, they stay aside.
+    /// Those that had been suspended before. They end with the others; taken back, they stay so.
     #[serde(default)]
-    aside: Vec<SessionId>,
+    suspended: Vec<SessionId>,
 }
 
 /// Keeps lists of sessions that are to end.
@@ -60,9 +60,9 @@ impl Undo {
     ) -> Result<(u64, String), Problem> {
         let name: [u8; 12] = random(&SystemRng).map_err(|error| problem(error.into()))?;
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
-        let (ids, aside) = self.split(sessions, ids).await.map_err(problem)?;
-        let mut count = aside.len() as u64;
-        let list = List { by: by.to_owned(), sessions: ids.clone(), aside };
+        let (ids, suspended) = self.split(sessions, ids).await.map_err(problem)?;
+        let mut count = suspended.len() as u64;
+        let list = List { by: by.to_owned(), sessions: ids.clone(), suspended };
         let put = Put::new(SHELF, &name, &list).map_err(|error| problem(error.into()))?;
         let put = put.if_absent().due(self.clock.now().plus(time));
         let written = self.ledger.write(vec![put]).await.map_err(|error| problem(error.into()))?;
@@ -88,15 +88,15 @@ impl Undo {
         sessions: &SessionManager,
         ids: Vec<SessionId>,
     ) -> Result<(Vec<SessionId>, Vec<SessionId>), SessionError> {
-        let (mut live, mut aside) = (Vec::new(), Vec::new());
+        let (mut live, mut suspended) = (Vec::new(), Vec::new());
         for id in ids {
             let record = sessions.record(id).await?.filter(|record| !record.is_tombstone());
             match record {
-                Some(record) if record.suspended.is_some() => aside.push(id),
+                Some(record) if record.suspended.is_some() => suspended.push(id),
                 _ => live.push(id),
             }
         }
-        Ok((live, aside))
+        Ok((live, suspended))
     }
 
     /// How many sessions a list has set aside, and until when it can be taken back; `None` when its
@@ -114,7 +114,7 @@ impl Undo {
         let entry = self.ledger.get(SHELF, name).await?;
         let Some(entry) = entry.filter(|entry| !self.is_over(entry)) else { return Ok(None) };
         let list: List = entry.read()?;
-        Ok(entry.due_at.map(|until| (list.sessions.len() + list.aside.len(), until)))
+        Ok(entry.due_at.map(|until| (list.sessions.len() + list.suspended.len(), until)))
     }
 
     fn is_over(&self, entry: &Entry) -> bool {
@@ -175,7 +175,7 @@ impl Undo {
             }
             let by = Some(&*list.by);
             let mut over = self.still_aside(sessions, &list, &entry.key).await?;
-            over.extend(&list.aside);
+            over.extend(&list.suspended);
             let ends = over.into_iter().map(|id| sessions.end(id, EndReason::Admin, by));
             for ended in join_all(ends).await {
                 count += u64::from(ended?);

@@ -16,7 +16,7 @@ use crate::key::KeyRing;
 use crate::policy::Standing;
 use crate::random::random;
 use crate::record::{EndReason, Ended, Kind, Record};
-use crate::sign_in::{SetAside, SignIn, check_methods};
+use crate::sign_in::{SignIn, Suspension, check_methods};
 use crate::verdict::Rotation;
 
 impl Engine {
@@ -165,12 +165,12 @@ impl Engine {
         self.change(id, mutation).await.map(drop)
     }
 
-    /// Sets a session aside.
-    pub(crate) fn suspend_as(aside: SetAside) -> Mutation {
+    /// Sets a session suspension.
+    pub(crate) fn suspend_as(suspension: Suspension) -> Mutation {
         Box::new(move |draft| {
             draft.require_live()?;
-            draft.tell(Action::SessionSuspended)?.actor.clone_from(&aside.by);
-            draft.record.suspended = Some(aside.since(draft.now));
+            draft.tell(Action::SessionSuspended)?.actor.clone_from(&suspension.by);
+            draft.record.suspended = Some(suspension.since(draft.now));
             Ok(Step::Changed)
         })
     }

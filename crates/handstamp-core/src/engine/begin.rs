@@ -236,7 +236,7 @@ impl Plan {
         let mut events = vec![started(engine, &record, old, now)?];
         if let Some(sign_in) = &begin.sign_in {
             events.extend(sign_in.told_of(self.id));
-            events.extend(set_aside(engine, &mut record, sign_in, now)?);
+            events.extend(suspend(engine, &mut record, sign_in, now)?);
         }
         Ok(NewSession { record: Box::new(record), limit, events })
     }
@@ -294,17 +294,17 @@ fn blank(
     })
 }
 
-/// Sets a session aside before it begins, if the sign-in asks for that; answers what tells of it.
-fn set_aside(
+/// Suspends a session before it begins, if the sign-in asks for that; answers what tells of it.
+fn suspend(
     engine: &Engine,
     record: &mut Record,
     sign_in: &SignIn,
     now: Timestamp,
 ) -> Result<Option<Event>, SessionError> {
-    let Some(aside) = &sign_in.aside else { return Ok(None) };
-    record.suspended = Some(aside.since(now));
+    let Some(suspension) = &sign_in.suspension else { return Ok(None) };
+    record.suspended = Some(suspension.since(now));
     let mut event = event_of(record, Action::SessionSuspended, now, &*engine.rng)?;
-    event.actor.clone_from(&aside.by);
+    event.actor.clone_from(&suspension.by);
     Ok(Some(event))
 }
 

@@ -179,7 +179,7 @@ mod tests {
     use crate::engine::Begin;
     use crate::key::KeyRing;
     use crate::random::SystemRng;
-    use crate::sign_in::{SetAside, SignIn};
+    use crate::sign_in::{SignIn, Suspension};
     use crate::store::MemoryStore;
     use crate::time::SystemClock;
 
@@ -193,7 +193,7 @@ mod tests {
         let (sign_in, client) = (Some(SignIn::new("ada").unwrap()), Client::default());
         let begin = Begin { sign_in, client, old: None, delta: Arc::default() };
         let id = engine.begin(begin).await.unwrap().record.id;
-        engine.change(id, Engine::suspend_as(SetAside::default())).await.unwrap();
+        engine.change(id, Engine::suspend_as(Suspension::default())).await.unwrap();
         let (ada, reason) = (Subject::new("ada").unwrap(), EndReason::LogoutAll);
         assert_eq!(engine.end_all(&ada, Spared::IfLive(id), reason, None).await.unwrap(), 1);
         assert!(engine.fetch(id).await.unwrap().unwrap().record.is_tombstone());

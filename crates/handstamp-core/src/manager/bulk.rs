@@ -6,7 +6,7 @@ use super::SessionManager;
 use crate::engine::{Bulk, Engine};
 use crate::id::SessionId;
 use crate::record::EndReason;
-use crate::sign_in::SetAside;
+use crate::sign_in::Suspension;
 
 impl SessionManager {
     /// Ends these sessions, a hundred or so to a batch. For all of one subject,
@@ -25,8 +25,8 @@ impl SessionManager {
         why: Option<&str>,
     ) -> Bulk {
         let (by, why) = (by.map(Arc::from), why.map(Arc::from));
-        let aside = SetAside { by, why, is_until_step_up: false };
-        self.engine.change_these(ids, || Engine::suspend_as(aside.clone())).await
+        let suspension = Suspension { by, why, is_until_step_up: false };
+        self.engine.change_these(ids, || Engine::suspend_as(suspension.clone())).await
     }
 
     /// Takes these sessions back.

@@ -11,7 +11,7 @@ use crate::id::{SessionId, Subject};
 use crate::policy::Standing;
 use crate::record::EndReason;
 use crate::roles::Roles;
-use crate::sign_in::SetAside;
+use crate::sign_in::Suspension;
 use crate::store::{Page, RecordPage};
 
 impl SessionManager {
@@ -114,7 +114,7 @@ impl SessionManager {
         why: Option<&str>,
     ) -> Result<(), SessionError> {
         let (by, why) = (by.map(Arc::from), why.map(Arc::from));
-        self.set_aside(id, SetAside { by, why, is_until_step_up: false }, Vec::new()).await
+        self.suspend_telling(id, Suspension { by, why, is_until_step_up: false }, Vec::new()).await
     }
 
     /// Sets a session aside until its user has shown a fresh factor: its tokens are refused until
@@ -129,7 +129,7 @@ impl SessionManager {
         why: Option<&str>,
     ) -> Result<(), SessionError> {
         let (by, why) = (by.map(Arc::from), why.map(Arc::from));
-        self.set_aside(id, SetAside { by, why, is_until_step_up: true }, Vec::new()).await
+        self.suspend_telling(id, Suspension { by, why, is_until_step_up: true }, Vec::new()).await
     }
 
     /// Sets a session aside, and tells `events` of it in the same commit: both or neither. For
@@ -137,13 +137,13 @@ impl SessionManager {
     ///
     /// # Errors
     /// As [`suspend`](Self::suspend); nothing is told then.
-    pub async fn set_aside(
+    pub async fn suspend_telling(
         &self,
         id: SessionId,
-        aside: SetAside,
+        suspension: Suspension,
         events: Vec<Event>,
     ) -> Result<(), SessionError> {
-        let suspend = Engine::telling(Engine::suspend_as(aside), events);
+        let suspend = Engine::telling(Engine::suspend_as(suspension), events);
         self.engine.change(id, suspend).await.map(drop)
     }
 

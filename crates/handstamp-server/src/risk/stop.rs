@@ -3,7 +3,7 @@
 use handstamp_core::event::Event;
 use handstamp_core::id::SessionId;
 use handstamp_core::record::EndReason;
-use handstamp_core::sign_in::{SetAside, SignIn};
+use handstamp_core::sign_in::{SignIn, Suspension};
 use handstamp_core::{SessionError, SessionManager};
 
 use super::{ACTOR, Action, Rule, STEP_UP};
@@ -11,7 +11,7 @@ use super::{ACTOR, Action, Rule, STEP_UP};
 /// How a rule stops a session.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Stop {
-    SetAside(SetAside),
+    Suspend(Suspension),
     End(Rule),
 }
 
@@ -20,8 +20,8 @@ impl Stop {
     pub(super) fn of(action: Action, rule: Rule) -> Option<Self> {
         match action {
             Action::Off | Action::Notify => None,
-            Action::StepUp => Some(Self::SetAside(aside(STEP_UP, true))),
-            Action::Suspend => Some(Self::SetAside(aside(rule.as_str(), false))),
+            Action::StepUp => Some(Self::Suspend(suspension(STEP_UP, true))),
+            Action::Suspend => Some(Self::Suspend(suspension(rule.as_str(), false))),
             Action::End => Some(Self::End(rule)),
         }
     }
@@ -30,8 +30,8 @@ impl Stop {
     /// from the start, and [`end`](Self::end) says for ever.
     pub(super) fn before(&self, sign_in: SignIn) -> SignIn {
         match self {
-            Self::SetAside(aside) => sign_in.set_aside(aside.clone()),
-            Self::End(rule) => sign_in.set_aside(aside(rule.as_str(), false)),
+            Self::Suspend(suspension) => sign_in.suspended(suspension.clone()),
+            Self::End(rule) => sign_in.suspended(suspension(rule.as_str(), false)),
         }
     }
 
@@ -42,7 +42,7 @@ impl Stop {
         id: SessionId,
     ) -> Result<(), SessionError> {
         match self {
-            Self::SetAside(_) => Ok(()),
+            Self::Suspend(_) => Ok(()),
             Self::End(_) => sessions.end(id, EndReason::Admin, Some(ACTOR)).await.map(drop),
         }
     }
@@ -57,8 +57,8 @@ impl Stop {
     ) -> Result<bool, SessionError> {
         let events = events.to_vec();
         let done = match self {
-            Self::SetAside(aside) => {
-                sessions.set_aside(id, aside.clone(), events).await.map(|()| true)
+            Self::Suspend(suspension) => {
+                sessions.suspend_telling(id, suspension.clone(), events).await.map(|()| true)
             }
             Self::End(_) => sessions.end_telling(id, EndReason::Admin, Some(ACTOR), events).await,
         };
@@ -74,6 +74,6 @@ impl Stop {
     }
 }
 
-fn aside(why: &str, is_until_step_up: bool) -> SetAside {
-    SetAside { by: Some(ACTOR.into()), why: Some(why.into()), is_until_step_up }
+fn suspension(why: &str, is_until_step_up: bool) -> Suspension {
+    Suspension { by: Some(ACTOR.into()), why: Some(why.into()), is_until_step_up }
 }
