@@ -23,8 +23,8 @@ const CONNECTIONS: u32 = 10;
 const KEEP_CHANGES: u32 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where the pool comes from.
-#[derive(Clone, Debug)]
+/// Where the pool comes from. No `Debug`: an address may hold a password.
+#[derive(Clone)]
 enum From {
     Pool(PgPool),
     Url(String),
@@ -41,7 +41,6 @@ pub struct Builder {
     is_shared: bool,
 }
 
-/// An address may hold a password.
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder")
