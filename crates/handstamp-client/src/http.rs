@@ -13,7 +13,7 @@ use url::Url;
 use crate::backend::bearer;
 use crate::error::AuthError;
 use crate::manager::SessionManager;
-use crate::session::AuthCookies;
+use crate::session::{AuthCookies, Session};
 
 /// How many redirects are followed.
 const HOPS: usize = 10;
@@ -125,7 +125,7 @@ impl HttpClient {
             return Ok(self.client.execute(request).await?);
         }
         let again = if may_be_sent_twice(&request) { request.try_clone() } else { None };
-        let generation = self.put_on(&mut request).await?;
+        let generation = self.put_on(&mut request).await?.generation;
         let response = self.execute(request).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
@@ -144,14 +144,14 @@ impl HttpClient {
         }
     }
 
-    /// Puts the session onto a request; answers of which generation it is.
-    async fn put_on(&self, request: &mut Request) -> Result<u64, AuthError> {
+    /// Puts the session onto a request, as it is then; answers with it.
+    pub(crate) async fn put_on(&self, request: &mut Request) -> Result<Arc<Session>, AuthError> {
         if !self.is_allowed(request.url()) {
             return Err(not_to(request.url()));
         }
-        let token = self.manager.token().await?;
+        self.manager.token().await?;
         let session = self.manager.inner.session().ok_or(AuthError::NotAuthenticated)?;
-        let value = bearer(&token).ok_or(AuthError::NotAuthenticated)?;
+        let value = bearer(session.token()).ok_or(AuthError::NotAuthenticated)?;
         let cookies = session.cookies.header(request.url());
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, value);
@@ -163,11 +163,11 @@ impl HttpClient {
         if let Some(agent) = agent.and_then(|agent| HeaderValue::from_str(agent).ok()) {
             headers.entry(USER_AGENT).or_insert(agent);
         }
-        Ok(session.generation)
+        Ok(session)
     }
 
     /// Sends a request and notes what its answer means for the session.
-    async fn execute(&self, request: Request) -> Result<Response, HttpError> {
+    pub(crate) async fn execute(&self, request: Request) -> Result<Response, HttpError> {
         let url = request.url().clone();
         let response = self.client.execute(request).await?;
         let changes = AuthCookies::parse_from_headers(&url, response.headers());
@@ -181,7 +181,13 @@ impl HttpClient {
         Ok(response)
     }
 
-    fn is_allowed(&self, url: &Url) -> bool {
+    /// Whose session it sends.
+    #[cfg(feature = "websocket")]
+    pub(crate) const fn manager(&self) -> &SessionManager {
+        &self.manager
+    }
+
+    pub(crate) fn is_allowed(&self, url: &Url) -> bool {
         self.origins.contains(&url.origin())
     }
 }

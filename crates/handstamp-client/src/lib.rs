@@ -11,6 +11,7 @@
 //! # Features
 //! - `reqwest` (default): the session service over HTTP, any OAuth 2 token endpoint, and requests
 //!   that carry the session.
+//! - `websocket`: connections that carry the session and outlive a change of network.
 //! - `keyring`: the key of the file in the keyring of the operating system.
 //! - `testing`: a clock that is set by hand, a server that plays a script.
 
@@ -31,6 +32,8 @@ pub mod session;
 pub mod storage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 use std::pin::Pin;
 

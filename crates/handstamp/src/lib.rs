@@ -9,6 +9,7 @@
 //! | (none) | the engine: [`SessionManager`], [`SessionConfig`], [`KeyRing`], the memory store |
 //! | `axum` | the layer, extractors and guards for axum and any tower service |
 //! | `client` | the other end, in [`client`]: whoever holds a session |
+//! | `client-websocket` | and WebSockets that carry it |
 //! | `sqlite` | the embedded store |
 //! | `postgres` | the store of several nodes |
 //! | `testing` | a clock set by hand, seeded randomness, a store that holds and fails calls |

@@ -19,6 +19,8 @@ pub use oauth::OauthBackend;
 #[cfg(feature = "reqwest")]
 pub(crate) use service::bearer;
 pub use service::{AddressError, HandstampBackend};
+#[cfg(feature = "websocket")]
+pub(crate) use wire::{CONNECT, failure};
 
 use crate::BoxFuture;
 use crate::session::UserInfo;

@@ -9,7 +9,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use super::BackendError;
 
 /// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 /// How long a whole answer may take.
 const ANSWER: Duration = Duration::from_secs(10);
 /// No answer of a token endpoint is larger, in bytes.
@@ -20,6 +20,13 @@ pub(super) struct Read {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
+}
+
+/// What an answer means that is none of those hoped for, by its status.
+#[cfg(feature = "websocket")]
+pub(crate) fn failure(response: &Response) -> BackendError {
+    let (status, headers) = (response.status(), response.headers().clone());
+    Read { status, headers, body: Vec::new() }.failure()
 }
 
 /// A client that follows no redirects: a token goes to nobody else.

@@ -120,6 +120,18 @@ impl Inner {
         session.server_time(self.clock.now())
     }
 
+    /// The state, to be followed.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn states(&self) -> watch::Receiver<AuthState> {
+        self.state.subscribe()
+    }
+
+    /// What the application holds of it.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn manager(self: &Arc<Self>) -> SessionManager {
+        SessionManager { inner: Arc::clone(self) }
+    }
+
     pub(crate) fn set_offline(&self, is_offline: bool) {
         self.held_mut().is_offline = is_offline;
         self.publish();

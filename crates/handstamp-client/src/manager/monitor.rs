@@ -29,6 +29,11 @@ impl Drop for Monitoring {
 }
 
 impl Inner {
+    /// Renews the session when it is due, until what is answered here is dropped.
+    pub(crate) fn monitor(self: &Arc<Self>) -> Monitoring {
+        Monitoring(tokio::spawn(Arc::clone(self).watch_over()).abort_handle())
+    }
+
     async fn watch_over(self: Arc<Self>) {
         let mut changes = self.state.subscribe();
         loop {
@@ -109,7 +114,6 @@ impl SessionManager {
     pub async fn initialize_session_monitoring(&self) -> Result<Monitoring, AuthError> {
         self.should_stay_logged_in().await?;
         self.inner.deliver_later();
-        let task = tokio::spawn(Arc::clone(&self.inner).watch_over());
-        Ok(Monitoring(task.abort_handle()))
+        Ok(self.inner.monitor())
     }
 }

@@ -72,7 +72,7 @@ async fn serve(mut stream: TcpStream, answer: impl FnOnce(Heard) -> String) {
 }
 
 /// The request, once all of it is there.
-fn parse(text: &str) -> Option<Heard> {
+pub(crate) fn parse(text: &str) -> Option<Heard> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut words = head.split(' ');
     let heard = Heard {

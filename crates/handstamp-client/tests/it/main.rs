@@ -15,6 +15,8 @@ mod refresh;
 mod requests;
 mod several;
 mod signing;
+#[cfg(feature = "websocket")]
+mod websocket;
 #[cfg(feature = "reqwest")]
 mod wire;
 mod world;
