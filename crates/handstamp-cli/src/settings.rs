@@ -25,6 +25,11 @@ pub(crate) struct Source {
     #[arg(long, help_heading = SETTINGS, value_name = "DIR")]
     data_dir: Option<String>,
 
+    /// Where sessions are kept, like postgres://user@host/name (store.url); a password belongs into
+    /// the file or the environment
+    #[arg(long, help_heading = SETTINGS, value_name = "ADDRESS")]
+    store: Option<String>,
+
     /// File of the key ring (keys.file)
     #[arg(long, help_heading = SETTINGS, value_name = "FILE")]
     keys: Option<String>,
@@ -55,6 +60,7 @@ impl Source {
         let flags = [
             ("server.listen", "--listen", &listen.listen),
             ("store.data_dir", "--data-dir", &self.data_dir),
+            ("store.url", "--store", &self.store),
             ("keys.file", "--keys", &self.keys),
         ];
         // `--set` first: it names any setting, the others one.

@@ -61,7 +61,8 @@ pub(crate) struct Told {
     pub(crate) event: Arc<Event>,
 }
 
-/// How long it waits after a log that could not be read.
+/// How long it waits after a log that could not be read, and how often it looks whether another
+/// process told of something that changes nothing.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// Hands events out.
@@ -95,6 +96,7 @@ impl Hub {
     ) {
         let mut commits = sessions.commits();
         let mut ends = self.from.clone();
+        let is_shared = sessions.store().capabilities().is_shared;
         tokio::pin!(stopping);
         loop {
             let step = self.step(sessions, &mut ends, metrics).await;
@@ -103,7 +105,7 @@ impl Hub {
             }
             tokio::select! {
                 () = &mut stopping => return,
-                () = tokio::time::sleep(RETRY), if step.is_err() => {}
+                () = tokio::time::sleep(RETRY), if is_shared || step.is_err() => {}
                 changed = commits.changed() => if changed.is_err() { return },
             }
         }
@@ -121,6 +123,7 @@ impl Hub {
                 ends.push((writer, 0));
             }
         }
+        let own = sessions.store().meta().writer;
         for (writer, batch) in ends {
             loop {
                 let told = after(sessions, *writer, *batch).await?;
@@ -129,7 +132,10 @@ impl Hub {
                 let is_all = last - *batch < STEP as u64;
                 *batch = last;
                 for one in told {
-                    metrics.event(&one.event.action.to_string());
+                    // Each process counts its own, so that the sum of all is right.
+                    if *writer == own {
+                        metrics.event(&one.event.action.to_string());
+                    }
                     // That nobody listens is no fault.
                     let _ = self.sender.send(one);
                 }

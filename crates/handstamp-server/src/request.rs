@@ -122,7 +122,7 @@ async fn demanded(service: &Service, headers: &HeaderMap) -> Result<(), Problem>
     let Some(value) = values.next() else { return Ok(()) };
     // Two of them, or what is no text, are no cursor.
     let one = values.next().is_none().then(|| value.to_str().ok()).flatten();
-    service.feed.at_least(one.unwrap_or_default()).await
+    service.feed.at_least(&service.sessions, one.unwrap_or_default()).await
 }
 
 fn finish(service: &Service, id: HeaderValue, response: &mut Response) {

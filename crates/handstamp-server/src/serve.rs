@@ -102,7 +102,8 @@ impl Drop for SocketFile {
     }
 }
 
-/// Serves until `asked_to_stop`, then lets requests finish for `grace`, and writes what is noted.
+/// Serves until `asked_to_stop`, and on for `server.drain_seconds`, then lets requests finish for
+/// `grace`, and writes what is noted.
 ///
 /// # Errors
 /// None so far: a listener that fails is tried again.
@@ -122,6 +123,8 @@ pub async fn serve(
     let stopper = Arc::clone(&service);
     tokio::spawn(async move {
         asked_to_stop.await;
+        stopper.drain();
+        tokio::time::sleep(stopper.settings.server.drain).await;
         stopper.stop();
     });
     let remote = connections::serve(tcp, &service, |peer| front.connection(peer));

@@ -1,6 +1,7 @@
 //! What all calls share, and how it becomes a router.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
@@ -94,6 +95,7 @@ pub struct Service {
     public_url: String,
     openapi: OnceLock<String>,
     stop: watch::Sender<bool>,
+    is_draining: AtomicBool,
 }
 
 impl std::fmt::Debug for Service {
@@ -145,6 +147,7 @@ impl Service {
             common_headers: request::common_headers(public_url.starts_with("https://")),
             openapi: OnceLock::new(),
             stop: watch::Sender::new(false),
+            is_draining: AtomicBool::new(false),
             sessions,
             ledger,
             settings,
@@ -171,6 +174,15 @@ impl Service {
             let document = openapi::document(&routes::all(), &self.public_url);
             document.to_string()
         })
+    }
+
+    /// Says by `/readyz` from now on that the service is about to stop; it goes on serving.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
     }
 
     /// Tells event streams and background work to end.

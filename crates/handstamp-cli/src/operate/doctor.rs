@@ -8,6 +8,7 @@ use super::running::Running;
 use super::{Flags, Missing};
 use crate::failure::Failure;
 use crate::output::{self, Table};
+use crate::serve::kept::DATABASE;
 use crate::settings::Listen;
 use look::Finding;
 
@@ -68,13 +69,16 @@ fn examine(options: &Options) -> Result<Vec<Finding>, Failure> {
     let folder = loaded.settings.store.data_dir.clone();
     let mut findings = vec![look::settings(&loaded)];
     findings.push(look::key_ring(&loaded.settings.keys, &folder));
-    if !folder.join("sessions.db").exists() {
+    let is_shared = loaded.settings.store.is_shared();
+    if !is_shared && !folder.join(DATABASE).exists() {
         let found = format!("none yet in {}; handstamp serve makes it", folder.display());
         findings.push(Finding::doubtful("data", found));
         return Ok(findings);
     }
-    findings.push(look::folder(&folder));
-    findings.push(look::disk(&folder));
+    if folder.exists() {
+        findings.push(look::folder(&folder));
+        findings.push(look::disk(&folder));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::because("cannot start", &error))?;
     runtime.block_on(async {

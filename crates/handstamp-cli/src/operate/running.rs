@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use handstamp_protocol::Problem;
-use handstamp_server::settings::Settings;
+use handstamp_server::settings::{Settings, Store};
 use handstamp_server::{SOCKET, answer_locally};
 use handstamp_sqlite::SqliteError;
 use reqwest::header::CONTENT_TYPE;
@@ -16,10 +16,21 @@ use tokio::net::UnixStream;
 
 use super::Missing;
 use crate::failure::{Exit, Failure};
+use crate::serve::kept::{self, DATABASE, Kept};
 use crate::serve::opening::{self, Unheard};
 
 /// What stands before a path; the socket has no name.
 const HERE: &str = "http://localhost";
+
+/// The embedded database, which nobody else may hold.
+async fn embedded(store: &Store) -> Result<Kept, Failure> {
+    let folder = &store.data_dir;
+    let opened = kept::embedded(store).await.map_err(|error| match error {
+        SqliteError::Locked { .. } => unreachable(folder),
+        other => kept::refused(folder, &other),
+    })?;
+    Ok(opened.into())
+}
 
 /// A service that can be asked.
 pub(super) enum Running {
@@ -47,14 +58,18 @@ impl Running {
             // Nobody listens there.
             Err(_) => {}
         }
-        if missing == Missing::Refuse && !folder.join("sessions.db").exists() {
+        if !settings.store.is_shared()
+            && missing == Missing::Refuse
+            && !folder.join(DATABASE).exists()
+        {
             return Err(no_folder(&folder));
         }
         let ring = opening::ring(&settings)?;
-        let store = opening::store(&settings.store).await.map_err(|error| match error {
-            SqliteError::Locked { .. } => unreachable(&folder),
-            other => opening::refused(&folder, &other),
-        })?;
+        let store = if settings.store.is_shared() {
+            kept::open(&settings.store).await?
+        } else {
+            embedded(&settings.store).await?
+        };
         let url = settings.server.url(settings.server.listen);
         let opened = opening::open_unheard(settings, store, ring, url).await?;
         Ok(Self::Here(Box::new(opened)))

@@ -19,7 +19,7 @@ fn text(opened: &Opened) -> String {
     let lines = [
         ("Dashboard", format!("{}  (good once, for ten minutes)", opened.dashboard)),
         ("API", format!("{}/openapi.json", opened.url)),
-        ("Data", opened.data_dir.display().to_string()),
+        ("Data", opened.data.clone()),
         ("Keys", keys),
         ("Settings", "handstamp config".into()),
         ("Stop", "Ctrl-C".into()),

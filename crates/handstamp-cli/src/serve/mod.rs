@@ -1,6 +1,7 @@
 //! `handstamp serve`.
 
 mod greeting;
+pub(crate) mod kept;
 mod notify;
 pub(crate) mod opening;
 mod ring;
@@ -55,6 +56,7 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     greeting::print(&opened)?;
     notify::ready(&opened.url);
     tokio::spawn(ring::follow(opened.ring));
+    let _lock = opened.lock;
     let served = handstamp_server::serve(opened.service, opened.listeners, asked_to_stop, grace);
     served.await.map_err(|error| Failure::because("cannot go on serving", &error))
 }

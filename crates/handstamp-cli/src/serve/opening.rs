@@ -1,23 +1,25 @@
 //! Opens what the service stands on: address, folder, database, key ring, local socket. Each
 //! failure is one line that says what to do.
 
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use handstamp_core::time::{Clock, SystemClock};
 use handstamp_core::{KeyRing, SessionManager};
-use handstamp_server::settings::{Settings, Store, Synchronous};
+use handstamp_server::settings::{Settings, StoreAddress};
 use handstamp_server::{Foundation, Listeners, LocalListener, Service, StartError, StoreFigures};
-use handstamp_sqlite::{SqliteError, SqliteStore};
 use tokio::net::TcpListener;
 
+use super::kept::{self, DATABASE, Kept};
 use crate::failure::{Exit, Failure};
 use crate::settings::{key_file, key_ring};
 
-/// The database in a data folder.
-const DATABASE: &str = "sessions.db";
+/// Held by the service that has its local socket in a folder without a database.
+pub(crate) const LOCK: &str = "handstamp.lock";
 
 /// A service that is ready to serve.
 pub(super) struct Opened {
@@ -28,9 +30,12 @@ pub(super) struct Opened {
     pub(super) url: String,
     /// What signs an operator in to the dashboard, once.
     pub(super) dashboard: String,
-    pub(super) data_dir: PathBuf,
+    /// Where the sessions are.
+    pub(super) data: String,
     /// Where the key ring lies, if in a file.
     pub(super) keys: Option<PathBuf>,
+    /// What keeps other services out of the data folder, where the store does not.
+    pub(super) lock: Option<File>,
 }
 
 /// Opens all of it. The addresses come first: where one is taken, nothing is made.
@@ -43,13 +48,37 @@ pub(super) async fn open(settings: Settings) -> Result<Opened, Failure> {
     let (data_dir, keys) = (settings.store.data_dir.clone(), settings.keys.file.clone());
     let url = settings.server.url(bound);
     let ring = ring(&settings)?;
-    let store = store(&settings.store).await.map_err(|error| refused(&data_dir, &error))?;
+    let data = settings
+        .store
+        .url
+        .as_ref()
+        .map_or_else(|| data_dir.display().to_string(), StoreAddress::to_string);
+    let lock = match settings.store.is_shared() {
+        true => Some(own_folder(&data_dir)?),
+        false => None,
+    };
+    let store = kept::open(&settings.store).await?;
     let Unheard { service, .. } = open_unheard(settings, store, ring.clone(), url.clone()).await?;
     let local = LocalListener::open(&data_dir).map_err(|error| cannot_start(&error))?;
     let listeners = Listeners { tcp, local: Some(local), figures };
     let dashboard = service.dashboard_link().await;
     let dashboard = dashboard.map_err(|error| Failure::because("cannot start", &error))?;
-    Ok(Opened { service, listeners, ring, url, dashboard, data_dir, keys })
+    Ok(Opened { service, listeners, ring, url, dashboard, data, keys, lock })
+}
+
+/// Makes the folder of the local socket, for its owner only, where the database is elsewhere; and
+/// keeps other services out of it for as long as what is answered lives.
+fn own_folder(folder: &Path) -> Result<File, Failure> {
+    let cannot = |error| Failure::because(format!("cannot use {}", folder.display()), &error);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
+    let mut options = OpenOptions::new();
+    let lock = options.create(true).truncate(false).write(true).mode(0o600);
+    let lock = lock.open(folder.join(LOCK)).map_err(cannot)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(kept::in_use(folder)),
+        Err(TryLockError::Error(error)) => Err(cannot(error)),
+    }
 }
 
 /// A service that listens nowhere.
@@ -61,20 +90,20 @@ pub(crate) struct Unheard {
 /// Makes a service of what was opened.
 pub(crate) async fn open_unheard(
     settings: Settings,
-    store: SqliteStore,
+    kept: Kept,
     ring: KeyRing,
     url: String,
 ) -> Result<Unheard, Failure> {
-    let store = Arc::new(store);
+    let Kept { store, ledger } = kept;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let figures = StoreFigures::default();
-    let measured = figures.measure(Arc::clone(&store));
+    let measured = figures.measure(Arc::new(store));
     let sessions = SessionManager::builder(measured, settings.config.clone(), ring)
         .clock(clock.clone())
         .build();
     let foundation = Foundation {
         sessions: sessions.clone(),
-        ledger: store,
+        ledger,
         clock,
         figures,
         settings,
@@ -96,6 +125,10 @@ fn cannot_start(error: &StartError) -> Failure {
 /// after it: beside data, a ring that is not there is a wrong name, and a new one would be of no
 /// use but to break the audit log.
 pub(crate) fn ring(settings: &Settings) -> Result<KeyRing, Failure> {
+    if settings.store.is_shared() {
+        // One that this service made for itself would refuse what the others gave out.
+        return key_ring(&settings.keys, |path| KeyRing::open(path));
+    }
     let folder = &settings.store.data_dir;
     if !folder.join(DATABASE).exists() {
         return key_ring(&settings.keys, |path| KeyRing::open_or_create(path));
@@ -130,30 +163,4 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failur
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let bound = listener.local_addr().map_err(refused)?;
     Ok((listener, bound))
-}
-
-/// Opens the database, and makes it if it is not there.
-pub(crate) async fn store(store: &Store) -> Result<SqliteStore, SqliteError> {
-    let path = store.data_dir.join(DATABASE);
-    let synchronous = match store.synchronous {
-        Synchronous::Full => handstamp_sqlite::Synchronous::Full,
-        Synchronous::Normal => handstamp_sqlite::Synchronous::Normal,
-    };
-    let builder = SqliteStore::builder(&path).synchronous(synchronous);
-    builder.readers(store.readers).keep_changes(store.keep_changes).open().await
-}
-
-/// What to do about a database that cannot be opened.
-pub(crate) fn refused(folder: &Path, error: &SqliteError) -> Failure {
-    let folder = folder.display();
-    match error {
-        SqliteError::Locked { .. } => Failure::new(format!(
-            "{folder} is in use by another service; stop that one, or choose another folder with --data-dir"
-        ))
-        .with(Exit::Refused),
-        SqliteError::NewerSchema { .. } | SqliteError::NotOurs { .. } => {
-            Failure::because(format!("cannot use {folder}"), error).with(Exit::Refused)
-        }
-        _ => Failure::because(format!("cannot use {folder}"), error),
-    }
 }

@@ -198,23 +198,32 @@ impl Feed {
 
     /// Waits until this process judges by the state of `cursor` or a later one. It judges by all
     /// that it has committed, and on a store that it has to itself by all that its predecessors
-    /// have.
+    /// have. On one that it shares, a cursor of another process, there or gone, is met by a read of
+    /// the change log that begins now: what that process acknowledged is in the store.
     ///
     /// # Errors
     /// 400 for what is no cursor; 503 when the state is not reached within 2 s.
-    pub(crate) async fn at_least(&self, cursor: &str) -> Result<(), Problem> {
+    pub(crate) async fn at_least(
+        &self,
+        sessions: &SessionManager,
+        cursor: &str,
+    ) -> Result<(), Problem> {
         let positions = Cursor::parse(cursor).and_then(|cursor| cursor.positions());
         let positions = positions.ok_or_else(|| {
             bad(http::StatusCode::BAD_REQUEST, "Handstamp-Min is no cursor of this service")
         })?;
-        let mut needed = 0;
+        let (mut needed, mut is_of_others) = (0, false);
         for (log, number) in positions {
+            is_of_others |= !self.is_alone && self.life.is_former(log);
             needed = needed.max(self.commits_needed(log, number)?);
         }
         let mut commits = self.commits.clone();
-        let reached = commits.wait_for(|commits| *commits >= needed);
+        let reached = async {
+            let is_reached = commits.wait_for(|commits| *commits >= needed).await.is_ok();
+            is_reached && (!is_of_others || sessions.catch_up().await.is_ok())
+        };
         match tokio::time::timeout(PATIENCE, reached).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(true) => Ok(()),
             _ => Err(unavailable("the state that is demanded is not reached")),
         }
     }
@@ -226,7 +235,7 @@ impl Feed {
             return Ok(number);
         }
         let is_told = log == self.life.feed() && number <= told;
-        if is_told || (self.is_alone && self.life.is_former(log)) {
+        if is_told || self.life.is_former(log) {
             return Ok(0);
         }
         Err(unavailable("the state that is demanded is not known here"))

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use handstamp_core::SessionManager;
+use handstamp_core::{Following, SessionManager};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -25,6 +25,11 @@ pub(super) struct Standing {
     dead: Real,
     lag: Real,
     untold: Gauge,
+    lease_age: Real,
+    is_trusted: Gauge,
+    log_reads: Counter,
+    log_failures: Counter,
+    log_gaps: Counter,
     /// One looks at a time: records are counted, and whoever asks often must not have them counted
     /// by all readers of the store at once.
     looking: Mutex<()>,
@@ -65,6 +70,33 @@ impl Standing {
             self.dead.clone(),
         );
         registry.register_with_unit(
+            "store_log_age",
+            "Since the last complete read of what others committed began; NaN before the first, or \
+             where nobody shares the store",
+            Unit::Seconds,
+            self.lease_age.clone(),
+        );
+        registry.register(
+            "cache_trusted",
+            "1 while the near cache is trusted, 0 while every check goes to the store",
+            self.is_trusted.clone(),
+        );
+        registry.register(
+            "store_log_reads",
+            "Complete reads of what others committed",
+            self.log_reads.clone(),
+        );
+        registry.register(
+            "store_log_failures",
+            "Reads of what others committed that failed",
+            self.log_failures.clone(),
+        );
+        registry.register(
+            "store_log_gaps",
+            "How often the change log did not reach back, so that the near cache was dropped",
+            self.log_gaps.clone(),
+        );
+        registry.register_with_unit(
             "feed_lag",
             "Age of the state that verifiers are told; NaN before the first read",
             Unit::Seconds,
@@ -91,8 +123,23 @@ impl Standing {
         let figure = |count: Option<u64>| count.map_or(f64::NAN, |count| count as f64);
         self.live.set(figure(census.map(|census| census.live)));
         self.dead.set(figure(census.map(|census| census.ended)));
+        self.followed(sessions.following());
         self.lag.set(feed.lag().map_or(f64::NAN, |lag| lag.as_secs_f64()));
         self.untold.set(i64::try_from(feed.untold()).unwrap_or(i64::MAX));
+    }
+}
+
+impl Standing {
+    /// How this process keeps up with others on the store.
+    fn followed(&self, following: Option<Following>) {
+        let age = following.and_then(|following| following.age);
+        self.lease_age.set(age.map_or(f64::NAN, |age| age.as_secs_f64()));
+        self.is_trusted.set(i64::from(following.is_none_or(|following| following.is_trusted)));
+        if let Some(Following { reads, failures, gaps, .. }) = following {
+            raise(&self.log_reads, reads);
+            raise(&self.log_failures, failures);
+            raise(&self.log_gaps, gaps);
+        }
     }
 }
 

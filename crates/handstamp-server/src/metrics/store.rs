@@ -118,6 +118,10 @@ impl<S: SessionStore> SessionStore for Measured<S> {
         self.store.meta()
     }
 
+    fn wakes(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        self.store.wakes()
+    }
+
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Vec<Outcome>, StoreError>> {
         self.figures.batches.observe(batch.groups.len() as f64);
         Box::pin(self.figures.count("commit", self.store.commit(batch)))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use handstamp_axum::problem::Problem;
+use handstamp_core::SessionError;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use crate::caller::{Operator, refused};
@@ -31,8 +32,11 @@ pub(crate) async fn healthz() -> Response {
     ([(CACHE_CONTROL, "no-store")], "ok\n").into_response()
 }
 
-/// `GET /readyz`: the store answers too.
+/// `GET /readyz`: the store answers too, and the service is not about to stop.
 pub(crate) async fn readyz(State(service): State<Arc<Service>>) -> Result<Response, Problem> {
+    if service.is_draining() {
+        return Err(refused(SessionError::Unavailable("the service is about to stop".into())));
+    }
     let answer = service.sessions.store().load(&[]).await;
     answer.map_err(|error| refused(error.into()))?;
     Ok(([(CACHE_CONTROL, "no-store")], "ready\n").into_response())

@@ -4,7 +4,7 @@ use handstamp_core::config::ConfigError;
 
 use super::choice::Algorithm;
 use super::effective::Effective;
-use super::entries::{Entries, rows};
+use super::entries::{Entries, holds_secret, rows};
 use super::file::Document;
 use super::problem::{Problem, Source};
 use super::{Settings, preset, warnings};
@@ -43,6 +43,7 @@ impl Check<'_> {
         self.cookie_over_the_network();
         self.addresses();
         self.keys();
+        self.shared();
         self.secret();
         self.spans();
         self.risk();
@@ -81,6 +82,18 @@ impl Check<'_> {
         let keys = &self.settings.keys;
         if keys.ring.is_some() && keys.file.is_some() {
             self.wrong("keys.file", "\"none\" where keys.ring holds the key ring");
+        }
+    }
+
+    /// Services that share their sessions share the key ring too: one that each makes for itself
+    /// would refuse what the others gave out.
+    fn shared(&mut self) {
+        let keys = &self.settings.keys;
+        let is_shared = self.settings.store.is_shared();
+        if is_shared && keys.ring.is_none() && keys.file.is_none() {
+            let must = "the file of a key ring that all services on store.url have (handstamp keys \
+                        generate makes one), or else keys.ring";
+            self.wrong("keys.file", must);
         }
     }
 
@@ -155,11 +168,11 @@ impl Check<'_> {
 /// Refuses secrets in a file that everybody can read; warns where a group can.
 pub(super) fn file_with_secrets(document: &Document, entries: &mut Entries) {
     let Some(mode) = document.mode else { return };
-    let secrets = rows().filter(|row| row.is_secret).map(|row| row.name());
     let is_of_file = |source: &Source| matches!(source, Source::File { .. });
-    let found = secrets.filter_map(|name| {
+    let found = rows().filter_map(|row| {
+        let name = row.name();
         let entry = entries.of(&name).iter().find(|entry| is_of_file(&entry.source))?;
-        Some((name, entry.source.clone()))
+        holds_secret(row, &entry.raw).then(|| (name, entry.source.clone()))
     });
     for (name, source) in found.collect::<Vec<_>>() {
         let path = &document.path;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::effective::Effective;
 use super::problem::Source;
-use super::sections::{Audit, Server, Tokens};
+use super::sections::{Audit, Server, Store, Tokens};
+use super::special::StoreAddress;
 use super::{Inputs, Settings};
 
 impl Server {
@@ -23,6 +24,13 @@ impl Audit {
     /// the events.
     pub fn kept_personal(&self) -> Option<Duration> {
         self.keep_personal.into_iter().chain(self.keep_events).min()
+    }
+}
+
+impl Store {
+    /// Whether other services may use the same sessions: they are on a server.
+    pub fn is_shared(&self) -> bool {
+        self.url.as_ref().is_some_and(|url| url.folder().is_none())
     }
 }
 
@@ -52,6 +60,10 @@ fn local_url(bound: SocketAddr) -> String {
 
 /// Fills in what nobody said, for the service and for whoever looks at the settings.
 pub(super) fn fill(settings: &mut Settings, effective: &mut [Effective], inputs: &Inputs) {
+    if let Some(folder) = settings.store.url.as_ref().and_then(StoreAddress::folder) {
+        settings.store.data_dir = folder.to_owned();
+        show(effective, "store.data_dir", &folder.to_string_lossy());
+    }
     let folder = inputs.configuration_folder().filter(|_| settings.keys.ring.is_none());
     if let (None, Some(folder)) = (&settings.keys.file, folder) {
         let file = folder.join("handstamp").join("handstamp.keys");

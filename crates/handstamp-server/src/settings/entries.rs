@@ -7,6 +7,7 @@ use super::nearest::nearest;
 use super::problem::{Problem, Source};
 use super::row::Row;
 use super::sections::ROWS;
+use super::special::has_password;
 use super::value::{Raw, quoted};
 use super::{Inputs, PREFIX};
 
@@ -137,7 +138,9 @@ impl Entries {
             let message = no_key(&entry.section, &entry.key);
             return self.problems.push(Problem::new(&entry.source, message));
         }
-        if row.is_some_and(|row| row.is_secret) && matches!(entry.source, Source::Flag(_)) {
+        if row.is_some_and(|row| holds_secret(row, &entry.raw))
+            && matches!(entry.source, Source::Flag(_))
+        {
             let variable = row.map(Row::variable).unwrap_or_default();
             let message = format!(
                 "{name} is a secret, and other users of this machine can read command lines; \
@@ -147,6 +150,12 @@ impl Entries {
         }
         self.settings.entry(name).or_default().push(entry);
     }
+}
+
+/// Whether what was given for a setting may be shown to nobody: it is a secret, or an address with a
+/// password.
+pub(super) fn holds_secret(row: &Row, raw: &Raw) -> bool {
+    row.is_secret || raw.text().is_some_and(has_password)
 }
 
 /// Every row of the table.

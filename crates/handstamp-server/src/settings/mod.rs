@@ -45,7 +45,7 @@ pub use sections::{
     Admin, Audit, Cookies, Forward, Geo, Guests, Keys, Limits, Log, Risk, Server, Sessions, Store,
     Telemetry, Tokens, Webhooks,
 };
-pub use special::{Origin, Rate, Secret, WebAddress};
+pub use special::{Origin, Rate, Secret, StoreAddress, WebAddress};
 
 use entries::Entries;
 use reader::Reader;

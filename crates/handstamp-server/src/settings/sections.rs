@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::choice::{Algorithm, LogFormat, LogLevel, Preset, Synchronous};
 use super::reader::Reader;
 use super::row::{Row, Section, section};
-use super::special::{Origin, Rate, Secret, WebAddress};
+use super::special::{Origin, Rate, Secret, StoreAddress, WebAddress};
 use super::value::Value;
 use crate::risk::Action as RiskAction;
 
@@ -36,6 +36,9 @@ section! {
         /// How many connections there may be at once, event streams among them; more wait. The
         /// system's limit on open files must be higher.
         max_connections: usize = "10000" in 1..=1_000_000;
+        /// How long the service goes on serving once it is asked to stop, while `/readyz` says that it
+        /// is not ready: for a proxy that asks, so that it sends no more requests here.
+        drain as drain_seconds: Duration = "0" in 0..=600;
         /// How long requests under way may take to finish once the service is asked to stop.
         shutdown_grace as shutdown_grace_seconds: Duration = "10" in 0..=600;
         /// A second address and port that answers `GET /metrics` to anybody and nothing else; with
@@ -45,9 +48,15 @@ section! {
 }
 
 section! {
-    /// The embedded store.
+    /// Where sessions are kept.
     Store = "store" {
-        /// The folder of the database; made if it is not there, for its owner only.
+        /// The database: `postgres://user@host/name` for several services on one PostgreSQL; with
+        /// none, or `sqlite://` and a folder, SQLite for this service alone.
+        url: Option<StoreAddress> = "none";
+        /// How many connections to PostgreSQL this service holds at most.
+        connections: u32 = "10" in 2..=1_000;
+        /// The folder of the embedded database and of the local socket; made if it is not there, for
+        /// its owner only.
         data_dir: PathBuf = "handstamp-data";
         /// When a change counts as written: `full` survives a power failure, `normal` a crash of
         /// the program only.

@@ -1,6 +1,7 @@
-//! Types that only settings have: secrets, rates, addresses of the web.
+//! Types that only settings have: secrets, rates, addresses of the web and of stores.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -196,6 +197,89 @@ impl Value for Origin {
     }
 }
 
+/// Where sessions are kept: on PostgreSQL, or in a folder of SQLite.
+///
+/// # Security
+/// It may hold a password, so it shows itself without one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreAddress(Zeroizing<String>);
+
+impl StoreAddress {
+    /// The whole address, password included.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The folder, where it is SQLite.
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.strip_prefix("sqlite://").map(Path::new)
+    }
+
+    /// Reads an address; `None` for what is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_ours = |scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty());
+        let is_address = ["postgres://", "postgresql://", "sqlite://"].into_iter().any(is_ours);
+        let is_plain = !text.contains(char::is_whitespace);
+        (is_address && is_plain).then(|| Self(Zeroizing::new(text.into())))
+    }
+}
+
+impl fmt::Display for StoreAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_password(&self.0))
+    }
+}
+
+impl fmt::Debug for StoreAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Value for StoreAddress {
+    fn allowed(_: &Row) -> String {
+        "an address like postgres://user@host/name or sqlite:///folder".into()
+    }
+
+    fn read(raw: &Raw, row: &Row) -> Result<Self, Wrong> {
+        // What is wrong may hold a password too.
+        let masked = |text: &str| Wrong(without_password(text));
+        let text = text(raw, row)?;
+        Self::parse(text).ok_or_else(|| masked(text))
+    }
+
+    fn shown(&self, _: &Row) -> Json {
+        self.to_string().into()
+    }
+}
+
+/// Whether a text is an address with a password in it.
+pub(super) fn has_password(text: &str) -> bool {
+    without_password(text) != text
+}
+
+/// An address with its password masked: the part between user and host, and a parameter of that
+/// name.
+fn without_password(address: &str) -> String {
+    let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
+    let (place, parameters) = rest.split_once('?').map_or((rest, None), |(a, b)| (a, Some(b)));
+    let place = match place.rsplit_once('@') {
+        Some((who, host)) => match who.split_once(':') {
+            Some((user, _)) => format!("{user}:{MASK}@{host}"),
+            None => place.to_owned(),
+        },
+        None => place.to_owned(),
+    };
+    let parameters = parameters.map(|parameters| {
+        let masked = parameters.split('&').map(|one| match one.split_once('=') {
+            Some((name, _)) if name.eq_ignore_ascii_case("password") => format!("{name}={MASK}"),
+            _ => one.to_owned(),
+        });
+        format!("?{}", masked.collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{place}{}", parameters.unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,6 +311,24 @@ mod tests {
         for wrong in refused {
             assert_eq!(WebAddress::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn an_address_of_a_store_shows_no_password() {
+        let address =
+            StoreAddress::parse("postgres://me:hunter2@db/shop?password=hunter2").unwrap();
+        let (shown, debug) = (address.to_string(), format!("{address:?}"));
+        assert!(!shown.contains("hunter2") && !debug.contains("hunter2"), "{shown}");
+        assert_eq!(shown, format!("postgres://me:{MASK}@db/shop?password={MASK}"));
+        assert!(has_password(address.expose()));
+        for plain in ["postgres://me@db/shop?host=/run", "sqlite:///var/lib/hs", "text"] {
+            assert_eq!(without_password(plain), plain);
+        }
+        for wrong in ["", "mysql://db/shop", "postgres://", "sqlite://", "postgres://a b/c"] {
+            assert_eq!(StoreAddress::parse(wrong), None, "{wrong}");
+        }
+        let folder = StoreAddress::parse("sqlite:///var/lib/hs").unwrap();
+        assert_eq!(folder.folder(), Some(Path::new("/var/lib/hs")));
     }
 
     #[test]

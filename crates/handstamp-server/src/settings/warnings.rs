@@ -49,6 +49,14 @@ const WARNINGS: &[Warning] = &[
         "server.metrics_listen is not a loopback address: whoever reaches it reads the figures",
     ),
     (
+        |it| {
+            let is_named = it.server.public_url.is_some() || it.tokens.issuer.is_some();
+            it.store.is_shared() && !is_named
+        },
+        "store.url is shared, and neither server.public_url nor tokens.issuer is set: \
+         no service takes the access tokens of another",
+    ),
+    (
         |it| it.webhooks.allow_private_networks,
         "webhooks.allow_private_networks is true: webhooks can reach services of the inner network",
     ),

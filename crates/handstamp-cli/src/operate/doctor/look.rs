@@ -13,6 +13,7 @@ use handstamp_server::settings::{Keys, Loaded};
 use super::Health;
 use crate::operate::running::Running;
 use crate::operate::words::point;
+use crate::serve::opening::LOCK;
 use crate::settings;
 
 /// Less room than this on the disk is bad: 64 MiB.
@@ -25,8 +26,8 @@ const SMALL: u64 = 1 << 30;
 const APART_MILLIS: i64 = 60_000;
 
 /// What a service keeps in its folder.
-const FILES: [&str; 5] =
-    ["sessions.db", "sessions.db-wal", "sessions.db-shm", "sessions.db.lock", SOCKET];
+const FILES: [&str; 6] =
+    ["sessions.db", "sessions.db-wal", "sessions.db-shm", "sessions.db.lock", SOCKET, LOCK];
 
 /// One thing, and how it was found.
 #[derive(Debug)]

@@ -1,0 +1,85 @@
+//! Where a service keeps its sessions: in a folder, or on PostgreSQL.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use handstamp_core::ledger::Ledger;
+use handstamp_core::store::SessionStore;
+use handstamp_postgres::{PostgresError, PostgresStore};
+use handstamp_server::settings::{Store, StoreAddress, Synchronous};
+use handstamp_sqlite::{SqliteError, SqliteStore};
+
+use crate::failure::{Exit, Failure};
+
+/// The database in a data folder.
+pub(crate) const DATABASE: &str = "sessions.db";
+
+/// What a service keeps, wherever it does.
+pub(crate) struct Kept {
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+}
+
+impl<S: SessionStore + Ledger> From<S> for Kept {
+    fn from(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { store: store.clone(), ledger: store }
+    }
+}
+
+/// Opens the store that the settings name, and makes it if it is not there.
+///
+/// # Errors
+/// A line that says what to do, without the password of the address.
+pub(crate) async fn open(settings: &Store) -> Result<Kept, Failure> {
+    match settings.url.as_ref().filter(|_| settings.is_shared()) {
+        Some(url) => {
+            let builder = PostgresStore::builder(url.expose()).connections(settings.connections);
+            let opened = builder.keep_changes(settings.keep_changes).open().await;
+            opened.map(Kept::from).map_err(|error| no_postgres(url, &error))
+        }
+        None => {
+            let opened = embedded(settings).await;
+            opened.map(Kept::from).map_err(|error| refused(&settings.data_dir, &error))
+        }
+    }
+}
+
+fn no_postgres(url: &StoreAddress, error: &PostgresError) -> Failure {
+    let failure = Failure::because(format!("cannot use {url}"), error);
+    match error {
+        PostgresError::Unreachable(_) => failure.with(Exit::Unreachable),
+        PostgresError::Refused(_) | PostgresError::NotPermitted(_) => failure.with(Exit::Refused),
+        _ => failure,
+    }
+}
+
+/// Opens the embedded database, and makes it if it is not there.
+pub(crate) async fn embedded(store: &Store) -> Result<SqliteStore, SqliteError> {
+    let path = store.data_dir.join(DATABASE);
+    let synchronous = match store.synchronous {
+        Synchronous::Full => handstamp_sqlite::Synchronous::Full,
+        Synchronous::Normal => handstamp_sqlite::Synchronous::Normal,
+    };
+    let builder = SqliteStore::builder(&path).synchronous(synchronous);
+    builder.readers(store.readers).keep_changes(store.keep_changes).open().await
+}
+
+pub(super) fn in_use(folder: &Path) -> Failure {
+    let folder = folder.display();
+    Failure::new(format!(
+        "{folder} is in use by another service; stop that one, or choose another folder with --data-dir"
+    ))
+    .with(Exit::Refused)
+}
+
+/// What to do about a database that cannot be opened.
+pub(crate) fn refused(folder: &Path, error: &SqliteError) -> Failure {
+    match error {
+        SqliteError::Locked { .. } => in_use(folder),
+        SqliteError::NewerSchema { .. } | SqliteError::NotOurs { .. } => {
+            Failure::because(format!("cannot use {}", folder.display()), error).with(Exit::Refused)
+        }
+        _ => Failure::because(format!("cannot use {}", folder.display()), error),
+    }
+}
