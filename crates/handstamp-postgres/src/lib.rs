@@ -36,6 +36,8 @@ mod schema;
 mod seat;
 mod store;
 mod tasks;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod wake;
 mod write;
 

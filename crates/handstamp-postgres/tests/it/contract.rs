@@ -8,7 +8,7 @@ use handstamp_core::record::Record;
 use handstamp_core::store::{BoxFuture, SessionStore};
 use handstamp_postgres::{Builder, PostgresStore};
 
-use crate::server::Database;
+use handstamp_postgres::testing::Database;
 
 /// Stores in databases of their own, found again by the key that only they have.
 #[derive(Default)]

@@ -6,7 +6,7 @@ use handstamp_core::conformance::Fixture;
 use handstamp_core::id::SessionId;
 use handstamp_core::store::{BoxFuture, SessionStore};
 
-use crate::server::Database;
+use handstamp_postgres::testing::Database;
 
 /// One store in a database of its own.
 #[derive(Default)]

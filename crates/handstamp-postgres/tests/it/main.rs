@@ -5,11 +5,8 @@
 
 mod contract;
 mod engine;
-mod fixture;
 mod model;
 mod nodes;
 mod open;
-mod proxy;
-mod server;
 mod surviving;
 mod views;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use handstamp_core::conformance::{self, Fixture};
 use handstamp_core::store::{BoxFuture, SessionStore};
 
-use crate::server::Database;
+use handstamp_postgres::testing::Database;
 
 struct One(Database);
 

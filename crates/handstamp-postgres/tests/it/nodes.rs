@@ -14,7 +14,7 @@ use handstamp_core::store::{
 use handstamp_core::time::Timestamp;
 use handstamp_postgres::PostgresStore;
 
-use crate::server::Database;
+use handstamp_postgres::testing::Database;
 
 /// Two nodes, which share their keys.
 struct Nodes {

@@ -7,7 +7,7 @@ use handstamp_core::store::SessionStore;
 use handstamp_postgres::{PostgresError, PostgresStore};
 use sqlx::postgres::PgPoolOptions;
 
-use crate::server::{Database, LOCKED};
+use handstamp_postgres::testing::{Database, LOCKED};
 
 /// Why the database at `url` cannot be opened; no word of it tells the password.
 async fn refused(url: &str) -> PostgresError {

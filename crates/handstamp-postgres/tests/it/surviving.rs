@@ -11,8 +11,8 @@ use handstamp_core::id::SessionId;
 use handstamp_core::store::{Batch, Durability, Found, Group, Outcome, SessionStore, StoreError};
 use handstamp_postgres::PostgresStore;
 
-use crate::proxy::{Loses, Proxy};
-use crate::server::{Database, Server, shared_folder};
+use handstamp_postgres::testing::{Database, Server, shared_folder};
+use handstamp_postgres::testing::{Loses, Proxy};
 
 async fn through(proxy: &Proxy, database: &Database) -> World {
     let builder = PostgresStore::builder(&proxy.url(&database.url()));

@@ -12,7 +12,7 @@ use handstamp_core::{
 };
 use sqlx::{AssertSqlSafe, Executor, Row, ValueRef};
 
-use crate::server::Database;
+use handstamp_postgres::testing::Database;
 
 /// The reports of the guide, as they stand there.
 const SIGN_INS: &str = "

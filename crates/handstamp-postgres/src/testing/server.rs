@@ -1,4 +1,4 @@
-//! Servers of PostgreSQL that belong to these tests, and databases in them.
+//! Servers of PostgreSQL that belong to the tests of one process.
 //!
 //! A server is the child of a shell that reads from this process: however this process ends, the
 //! shell hears of it, stops the server and removes its folder.
@@ -8,21 +8,20 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use handstamp_postgres::{Builder, PostgresStore};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
-use crate::fixture::block_on;
+use super::block_on;
+use crate::PostgresStore;
 
 /// Who owns what is in the databases.
-pub(crate) const OWNER: &str = "handstamp";
+pub(super) const OWNER: &str = "handstamp";
 /// What Debian calls the user that may start a server.
 const DEBIAN: &str = "postgres";
 /// The database that others are copies of.
-const MADE: &str = "made";
+pub(super) const MADE: &str = "made";
 
 /// Reads until this process has ended, then stops the server and tidies up. The server may be
 /// another one by then: see [`Server::crash`].
@@ -38,11 +37,12 @@ fi
 rm -rf "$folder""#;
 
 /// Who has to give a password, and what it is.
-pub(crate) const LOCKED: (&str, &str) = ("locked", "hunter2-secret");
+pub const LOCKED: (&str, &str) = ("locked", "hunter2-secret");
 const RULES: &str = "local all locked scram-sha-256\nlocal all all trust\n";
 
-/// A server of its own.
-pub(crate) struct Server {
+/// A server of its own; it stops, and leaves nothing behind, when this is dropped.
+#[derive(Debug)]
+pub struct Server {
     folder: PathBuf,
     programs: PathBuf,
     /// Closed when this process ends.
@@ -52,7 +52,7 @@ pub(crate) struct Server {
 
 /// The one that most tests share. It keeps what it has in memory and syncs nothing: what it shows is
 /// order, and what reaches the disk is shown elsewhere.
-static SHARED: LazyLock<Server> = LazyLock::new(|| {
+pub(super) static SHARED: LazyLock<Server> = LazyLock::new(|| {
     let server = Server::start(&["fsync=off", "full_page_writes=off", "synchronous_commit=off"]);
     // Whoever asks first may have a runtime already.
     std::thread::scope(|scope| scope.spawn(|| block_on(make(&server))).join().unwrap());
@@ -70,8 +70,11 @@ async fn make(server: &Server) {
 }
 
 impl Server {
-    /// Starts one with these settings.
-    pub(crate) fn start(settings: &[&str]) -> Self {
+    /// Starts one with these settings: `["fsync=off"]`.
+    ///
+    /// # Panics
+    /// Where PostgreSQL is not installed, or does not start.
+    pub fn start(settings: &[&str]) -> Self {
         let programs = programs().expect(MISSING);
         let folder = make_folder(settings.contains(&"fsync=off"));
         let data = folder.join("data");
@@ -100,12 +103,12 @@ impl Server {
     }
 
     /// Where it has its socket.
-    pub(crate) fn folder(&self) -> &Path {
+    pub fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// Restarts it as after a crash: nobody is waited for, and nothing written out.
-    pub(crate) fn crash(&self) {
+    pub fn crash(&self) {
         let mut restart = as_owner(&self.programs.join("pg_ctl"));
         restart.args(["-m", "immediate", "-w", "restart", "-D"]).arg(self.folder.join("data"));
         restart.arg("-l").arg(self.folder.join("log-after-crash"));
@@ -129,17 +132,17 @@ impl Server {
     }
 
     /// The address of a database in it.
-    pub(crate) fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         format!("postgres://{OWNER}@localhost/{database}?host={}", self.folder.display())
     }
 
     /// Makes a database as a copy of another.
-    pub(crate) async fn create(&self, name: &str, template: &str) {
+    pub async fn create(&self, name: &str, template: &str) {
         self.run("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
     }
 
     /// Another program's hand in a database; answers how many rows it concerned.
-    pub(crate) async fn run(&self, database: &str, sql: &str) -> u64 {
+    pub async fn run(&self, database: &str, sql: &str) -> u64 {
         let mut connection = self.connect(database).await;
         let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
         let done = done.unwrap_or_else(|error| panic!("{error}: {sql}"));
@@ -148,7 +151,7 @@ impl Server {
     }
 
     /// A connection to a database.
-    pub(crate) async fn connect(&self, database: &str) -> PgConnection {
+    pub async fn connect(&self, database: &str) -> PgConnection {
         let options: PgConnectOptions = self.url(database).parse().unwrap();
         options.connect().await.unwrap()
     }
@@ -203,98 +206,4 @@ fn id(which: &str) -> u32 {
 fn succeed(command: &mut Command) {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Where the shared server has its socket.
-pub(crate) fn shared_folder() -> &'static Path {
-    SHARED.folder()
-}
-
-/// A database of its own in the shared server, with the schema; it is removed with this.
-pub(crate) struct Database {
-    name: String,
-}
-
-impl Database {
-    /// A copy of the one that has the schema; its key is its own.
-    pub(crate) async fn new() -> Self {
-        let database = Self::copy_of(MADE).await;
-        let key = "UPDATE handstamp.deployment SET partition_key =
-            decode(md5(random()::TEXT) || md5(random()::TEXT), 'hex');
-            DELETE FROM handstamp.writers";
-        database.run(key).await;
-        database
-    }
-
-    /// One without the schema.
-    pub(crate) async fn empty() -> Self {
-        Self::copy_of("template0").await
-    }
-
-    async fn copy_of(template: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        SHARED.create(&name, template).await;
-        Self { name }
-    }
-
-    pub(crate) fn url(&self) -> String {
-        SHARED.url(&self.name)
-    }
-
-    /// The address, for another user.
-    pub(crate) fn url_of(&self, user: &str) -> String {
-        self.url().replacen(OWNER, user, 1)
-    }
-
-    pub(crate) fn builder(&self) -> Builder {
-        PostgresStore::builder(&self.url()).connections(6)
-    }
-
-    pub(crate) async fn open(&self) -> PostgresStore {
-        self.builder().open().await.unwrap()
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(crate) async fn run(&self, sql: &str) -> u64 {
-        SHARED.run(&self.name, sql).await
-    }
-
-    /// How many rows there are of what follows `FROM`.
-    pub(crate) async fn count(&self, from: &str) -> usize {
-        let sql = AssertSqlSafe(format!("SELECT 1 FROM {from}"));
-        sqlx::raw_sql(sql).fetch_all(&mut self.connect().await).await.unwrap().len()
-    }
-
-    /// Makes a user without rights, if nobody has.
-    pub(crate) async fn make_user(&self, user: &str, password: Option<&str>) {
-        let password = password.map_or(String::new(), |it| format!("PASSWORD '{it}'"));
-        let sql = format!(
-            "DO $$ BEGIN CREATE ROLE {user} LOGIN {password};
-             EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-        );
-        self.run(&sql).await;
-    }
-
-    pub(crate) async fn connect(&self) -> PgConnection {
-        SHARED.connect(&self.name).await
-    }
-
-    /// As if every process that wrote here had been dead for long.
-    pub(crate) async fn bury(&self) {
-        self.run("UPDATE handstamp.writers SET seen_at = now() - INTERVAL '1 hour'").await;
-    }
-}
-
-impl Drop for Database {
-    fn drop(&mut self) {
-        let sql = format!("DROP DATABASE {} WITH (FORCE)", self.name);
-        // There may be no runtime here, or one that must not be blocked.
-        let drop =
-            std::thread::spawn(move || block_on(async { SHARED.run("postgres", &sql).await }));
-        let _ = drop.join();
-    }
 }
