@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 use crate::backend::{Answer, AuthBackend, BackendError, Granted, RefreshCall};
 use crate::clock;
 use crate::session::{AuthTokens, Session, UserInfo};
-use crate::{BoxFuture, Clock, Token};
+use crate::{BoxFuture, Clock, SystemClock, Token};
 
 /// When tests begin.
 pub const START: Time = Time::from_millis(1_800_000_000_000);
@@ -56,6 +56,54 @@ impl Clock for ManualClock {
             // The clock is gone only when the test is.
             let _ = changes.wait_for(|elapsed| *elapsed >= until).await;
         })
+    }
+}
+
+/// A clock whose days pass in moments, the same ones for every process that reads the same
+/// variable. How long anything waits is as ever.
+#[derive(Clone, Debug)]
+pub struct ScaledClock {
+    system: SystemClock,
+    origin: Duration,
+    factor: u32,
+}
+
+impl ScaledClock {
+    /// Names the moment that this clock begins at ([`START`]), and how fast it goes:
+    /// `FACTOR@MILLISECONDS`.
+    pub const VARIABLE: &str = "HANDSTAMP_CLIENT_SCALE";
+
+    /// A clock that begins now and goes so many times as fast.
+    pub fn new(factor: u32) -> Self {
+        let system = SystemClock::new();
+        Self { origin: system.elapsed(), system, factor }
+    }
+
+    /// The clock that [`VARIABLE`](Self::VARIABLE) names, if it does.
+    pub fn from_env() -> Option<Self> {
+        let text = std::env::var(Self::VARIABLE).ok()?;
+        let (factor, origin) = text.split_once('@')?;
+        let origin = Duration::from_millis(origin.parse().ok()?);
+        Some(Self { system: SystemClock::new(), origin, factor: factor.parse().ok()? })
+    }
+
+    /// What [`VARIABLE`](Self::VARIABLE) says for other processes that go by this clock.
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.factor, self.origin.as_millis())
+    }
+}
+
+impl Clock for ScaledClock {
+    fn now(&self) -> Time {
+        clock::later(START, self.elapsed().saturating_sub(self.origin) * self.factor)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.system.elapsed()
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        self.system.sleep(span)
     }
 }
 

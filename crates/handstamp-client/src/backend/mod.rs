@@ -31,7 +31,7 @@ use crate::token::Token;
 pub struct RefreshCall {
     /// The refresh token.
     pub token: Token,
-    /// 192 random bits that were written down before this is sent. Whoever asks again for the same
+    /// 192 bits that nobody can tell who does not hold the session. Whoever asks again for the same
     /// generation sends the same ones.
     pub attempt: Token,
     /// When the session was last used, by the server's clock. A refresh alone is no activity.

@@ -43,15 +43,8 @@ impl Inner {
         }
     }
 
-    /// An access token that is good, without waiting, if there is one that needs no renewal.
-    fn good_token(&self) -> Option<Token> {
-        let held = self.held();
-        let session = held.session.as_ref()?;
-        (!self.is_due(session) && !self.is_expired(session)).then(|| session.token().clone())
-    }
-
     pub(super) async fn token(self: &Arc<Self>) -> Result<Token, AuthError> {
-        if let Some(token) = self.good_token() {
+        if let Some(token) = self.quick.token(self.clock.now()) {
             return Ok(token);
         }
         self.restore().await?;

@@ -111,6 +111,7 @@ impl Builder {
                 config: self.config,
                 jitter,
                 held: Held::default().into(),
+                quick: super::quick::Quick::default(),
                 turn: tokio::sync::Mutex::default(),
                 flights: crate::refresh::Flights::default(),
                 pace: std::sync::Mutex::default(),

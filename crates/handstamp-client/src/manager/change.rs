@@ -103,22 +103,14 @@ impl Inner {
         Ok(())
     }
 
-    /// Another process has written: what is kept counts, unless what is in memory is newer and
-    /// was only not kept yet.
+    /// Another process has written: what is kept counts, unless what is in memory is newer. That it
+    /// is where it was not kept yet, and where somebody who was stopped has written late, which
+    /// only locks could keep him from.
     fn adopt(&self, loaded: Loaded) {
-        let is_ours_newer = {
-            let held = self.held();
-            match (&held.session, &loaded.stored.session) {
-                (Some(ours), Some(theirs)) => {
-                    held.is_dirty
-                        && ours.lineage == theirs.lineage
-                        && ours.generation >= theirs.generation
-                }
-                _ => false,
-            }
-        };
-        if is_ours_newer {
-            self.held_mut().version = loaded.version;
+        if is_newer(&self.held(), &loaded.stored) {
+            let mut held = self.held_mut();
+            held.version = loaded.version;
+            held.is_dirty = true;
             return;
         }
         let (was, is) = (self.session(), loaded.stored.session.as_ref());
@@ -156,6 +148,7 @@ impl Inner {
         held.outbox = outbox;
         held.version = loaded.version;
         held.is_dirty = false;
+        self.show_quickly(&held);
         drop(held);
         self.publish();
     }
@@ -220,9 +213,18 @@ impl Inner {
             is_offline,
             phase,
         };
+        self.show_quickly(&held);
         drop(held);
         self.publish();
     }
+}
+
+/// Whether what is in memory is a later state of the same sign-in than what is kept.
+fn is_newer(held: &Held, stored: &Stored) -> bool {
+    let (Some(ours), Some(theirs)) = (&held.session, &stored.session) else { return false };
+    let is_ahead = ours.generation > theirs.generation;
+    let is_as_far = held.is_dirty && ours.generation == theirs.generation;
+    ours.lineage == theirs.lineage && (is_ahead || is_as_far)
 }
 
 fn draft_of(held: &Held) -> Draft {

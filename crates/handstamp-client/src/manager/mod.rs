@@ -5,6 +5,7 @@ mod builder;
 mod change;
 mod monitor;
 mod outbox;
+mod quick;
 mod remote;
 mod sign_in;
 mod sign_out;
@@ -20,6 +21,8 @@ pub use builder::{Builder, ClientConfig};
 pub(crate) use change::Save;
 pub use monitor::Monitoring;
 pub use sign_out::SignedOut;
+
+use quick::Quick;
 
 use crate::backend::AuthBackend;
 use crate::clock::Clock;
@@ -48,6 +51,8 @@ pub(crate) struct Inner {
     /// How much earlier than others this process renews: 0 to 100 thousandths of the margin.
     jitter: u32,
     held: RwLock<Held>,
+    /// Written while `held` is.
+    quick: Quick,
     /// One change at a time.
     turn: tokio::sync::Mutex<()>,
     pub(crate) flights: Flights,

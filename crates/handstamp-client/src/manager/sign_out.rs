@@ -73,7 +73,10 @@ impl Inner {
     async fn forget(&self) -> Result<(), AuthError> {
         let _turn = self.turn.lock().await;
         self.on_storage(|storage| storage.clear()).await?;
-        *self.held_mut() = super::Held { phase: Phase::Settled, ..super::Held::default() };
+        let mut held = self.held_mut();
+        *held = super::Held { phase: Phase::Settled, ..super::Held::default() };
+        self.show_quickly(&held);
+        drop(held);
         self.publish();
         self.tell(AuthEvent::SignedOut);
         Ok(())

@@ -12,10 +12,9 @@ use crate::clock;
 use crate::error::AuthError;
 use crate::manager::{Inner, Save};
 use crate::random;
-use crate::session::{Attempt, Session};
+use crate::session::Session;
 use crate::state::AuthEvent;
 use crate::storage::{Lock, Revocation, StorageError};
-use crate::token::Token;
 
 /// How often to look whether another process is done.
 const LOOK: Duration = Duration::from_millis(50);
@@ -171,13 +170,11 @@ impl Inner {
         if let Some(call) = call_of(&session).filter(|_| self.is_kept()) {
             return Ok(call);
         }
-        let id = Token::new(random::text().map_err(|_| Early::Failed(None))?);
         let written = self
             .change(Save::Always, |draft| {
                 let session = draft.session.as_mut().filter(|session| subject.is(session))?;
                 if session.open_attempt().is_none() {
-                    session.attempt =
-                        Some(Attempt { id: id.clone(), generation: session.generation });
+                    session.attempt = session.next_attempt();
                 }
                 call_of(session)
             })

@@ -43,6 +43,11 @@ impl Session {
         Time::from_millis(time.as_millis().saturating_add(self.skew_ms))
     }
 
+    /// The time of our clock when the server's shows `time`.
+    pub(crate) const fn local_time(&self, time: Time) -> Time {
+        Time::from_millis(time.as_millis().saturating_sub(self.skew_ms))
+    }
+
     /// Learns how far the server's clock is ahead: it showed `date` when ours showed `now`.
     pub(crate) fn learn_skew(&mut self, date: Option<Time>, now: Time) {
         if let Some(date) = date {

@@ -11,8 +11,11 @@ mod tokens;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use handstamp_protocol::Time;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub use cookies::{AuthCookies, CookieChanges};
 pub use import::{ImportError, import_json};
@@ -77,7 +80,8 @@ pub struct Session {
     /// How often its tokens were replaced. What is newer is found by this.
     #[serde(default)]
     pub(crate) generation: u64,
-    /// Names this sign-in, so that another one is not taken for a later generation of it.
+    /// Names this sign-in, so that another one is not taken for a later generation of it. 192
+    /// random bits that are sent to nobody.
     pub(crate) lineage: String,
     /// The refresh that was last asked for and not yet answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,7 +95,7 @@ pub struct Session {
 /// ask for the same again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Attempt {
-    /// 192 random bits.
+    /// 192 bits that only holders of the session can know.
     pub(crate) id: Token,
     /// Of which generation.
     pub(crate) generation: u64,
@@ -176,6 +180,20 @@ impl Session {
         self.attempt.as_ref().filter(|attempt| attempt.generation == self.generation)
     }
 
+    /// The attempt with which the present generation is renewed. Its id is the same in each process
+    /// that holds the session: where there are no locks, two that ask at once ask for the same. Out
+    /// of the refresh token alone nobody can tell it.
+    pub(crate) fn next_attempt(&self) -> Option<Attempt> {
+        let token = self.tokens.refresh_token.as_ref()?;
+        let hash = Sha256::new()
+            .chain_update(b"handstamp client attempt\0")
+            .chain_update(&self.lineage)
+            .chain_update([0])
+            .chain_update(token.expose());
+        let id = BASE64_URL_SAFE_NO_PAD.encode(&hash.finalize()[..24]);
+        Some(Attempt { id: id.into(), generation: self.generation })
+    }
+
     /// Takes the tokens of the next generation.
     pub(crate) fn rotate(&mut self, tokens: AuthTokens, now: Time) {
         let refresh_token = tokens.refresh_token.clone().or(self.tokens.refresh_token.take());
@@ -217,6 +235,19 @@ mod tests {
         }
         let written = serde_json::to_string(&session).unwrap();
         assert!(testing::SECRETS.iter().all(|secret| written.contains(secret)), "{written}");
+    }
+
+    #[test]
+    fn whoever_holds_the_session_finds_the_same_attempt_and_nobody_else_does() {
+        let attempt = |session: &Session| session.next_attempt().unwrap().id.expose().to_owned();
+        let mut session = testing::full_session();
+        let first = attempt(&session);
+        assert_eq!((first.len(), attempt(&session.clone())), (32, first.clone()));
+        // Another sign-in with the same token, and the same sign-in with another token.
+        session.begin(Time::default()).unwrap();
+        let second = attempt(&session);
+        session.tokens.refresh_token = Some("next".into());
+        assert!(first != second && attempt(&session) != second);
     }
 
     #[test]

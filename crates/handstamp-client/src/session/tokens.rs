@@ -96,7 +96,12 @@ impl AuthTokens {
 
     /// Whether the access token should not be sent any more.
     pub fn is_expired(&self, now: Time, margins: &Margins) -> bool {
-        self.expires_at.is_some_and(|end| now >= due(self.obtained_at, end, margins.expiry))
+        self.over_at(margins).is_some_and(|over| now >= over)
+    }
+
+    /// When the access token should not be sent any more.
+    pub(crate) fn over_at(&self, margins: &Margins) -> Option<Time> {
+        Some(due(self.obtained_at, self.expires_at?, margins.expiry))
     }
 
     /// Whether it is time for the next access token.

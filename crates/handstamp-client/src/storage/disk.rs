@@ -64,22 +64,45 @@ fn own(_: &File) -> Result<(), StorageError> {
 /// Writes a file in the place of another, durably. `keep` is where the one before goes; without
 /// it, nothing of it remains.
 pub(crate) fn replace(path: &Path, bytes: &[u8], keep: Option<&Path>) -> io::Result<()> {
-    make_folder(path)?;
-    let name = random::text().map_err(io::Error::other)?;
-    let fresh = beside(path, &format!(".new-{}", &name[..8]));
-    let written = write(&fresh, bytes).and_then(|()| {
+    Fresh::write(path, bytes)?.put(path, keep)
+}
+
+/// A file that is whole and durable, and not yet in its place. Removed if it never gets there.
+pub(super) struct Fresh(PathBuf);
+
+impl Fresh {
+    pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+        make_folder(path)?;
+        let name = random::text().map_err(io::Error::other)?;
+        let fresh = Self(beside(path, &format!(".new-{}", &name[..8])));
+        write(&fresh.0, bytes)?;
+        Ok(fresh)
+    }
+
+    pub(super) fn put(self, path: &Path, keep: Option<&Path>) -> io::Result<()> {
         if let Some(keep) = keep {
             // A second name, so that there is no moment without a file.
             remove(keep)?;
-            or_missing(fs::hard_link(path, keep))?;
+            link(path, keep)?;
         }
-        fs::rename(&fresh, path)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&fresh);
+        fs::rename(&self.0, path)?;
+        sync_folder(path)
     }
-    written?;
-    sync_folder(path)
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Gives a file another name, if the file is there. Where nobody can be kept out, another one may
+/// have done so.
+fn link(path: &Path, name: &Path) -> io::Result<()> {
+    match or_missing(fs::hard_link(path, name)) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -100,16 +123,22 @@ fn or_missing(result: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Removes what a program left that was killed while it wrote. Under the lock of writers.
-pub(super) fn sweep(path: &Path) {
+/// Removes what a program left that was killed while it wrote, longer ago than this.
+pub(super) fn sweep(path: &Path, age: Duration) {
     let Some(folder) = path.parent().and_then(|folder| fs::read_dir(folder).ok()) else { return };
     let fresh = beside(path, ".new-");
     let prefix = fresh.file_name().unwrap_or_default().as_encoded_bytes().to_owned();
     for entry in folder.flatten() {
-        if entry.file_name().as_encoded_bytes().starts_with(&prefix) {
+        let is_left = entry.file_name().as_encoded_bytes().starts_with(&prefix);
+        if is_left && is_older(&entry, age) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+fn is_older(entry: &fs::DirEntry, age: Duration) -> bool {
+    let written = entry.metadata().and_then(|about| about.modified());
+    age.is_zero() || written.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > age))
 }
 
 /// Gives a damaged file another name, and says which.

@@ -33,6 +33,9 @@ pub struct SealedFile {
 /// How long a writer waits for another one, whose work takes some milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What lies about for so long was left by a program that is gone.
+const LEFT: Duration = Duration::from_secs(60);
+
 /// What the body of a file holds.
 #[derive(Serialize)]
 struct BodyRef<'a> {
@@ -140,12 +143,18 @@ impl SealedFile {
         }
     }
 
-    fn write(&self, found: &Loaded, stored: &Stored) -> Result<Option<Version>, StorageError> {
+    fn write(
+        &self,
+        found: &Loaded,
+        stored: &Stored,
+        is_alone: bool,
+    ) -> Result<Replaced, StorageError> {
         let previous = self.beside(".previous");
-        disk::sweep(&self.path);
+        // Whoever is not alone leaves alone what another one may be writing.
+        disk::sweep(&self.path, if is_alone { Duration::ZERO } else { LEFT });
         if stored.is_empty() {
             self.remove()?;
-            return Ok(None);
+            return Ok(Replaced::Stored(None));
         }
         let version = Version::fresh()?;
         let body = serde_json::to_vec(&BodyRef { version: &version, stored });
@@ -156,8 +165,16 @@ impl SealedFile {
             // Nobody is to find another sign-in, or one that was signed out, in place of this.
             disk::remove(&previous)?;
         }
-        disk::replace(&self.path, &file, is_same.then_some(previous.as_path()))?;
-        Ok(Some(version))
+        let fresh = disk::Fresh::write(&self.path, &file)?;
+        if !is_alone {
+            // The writing took its time. After this look there are microseconds left for a race.
+            let there = self.found()?;
+            if there.version != found.version {
+                return Ok(Replaced::Conflict(Box::new(there)));
+            }
+        }
+        fresh.put(&self.path, is_same.then_some(previous.as_path()))?;
+        Ok(Replaced::Stored(Some(version)))
     }
 
     fn remove(&self) -> Result<(), StorageError> {
@@ -192,12 +209,12 @@ impl Storage for SealedFile {
         expected: Option<&Version>,
         stored: &Stored,
     ) -> Result<Replaced, StorageError> {
-        let _lock = self.lock()?;
+        let lock = self.lock()?;
         let found = self.found()?;
         if found.version.as_ref() != expected {
             return Ok(Replaced::Conflict(Box::new(found)));
         }
-        self.write(&found, stored).map(Replaced::Stored)
+        self.write(&found, stored, matches!(lock, Lock::Held(_)))
     }
 
     fn clear(&self) -> Result<(), StorageError> {

@@ -9,6 +9,8 @@ mod keyring;
 #[cfg(feature = "reqwest")]
 mod listener;
 #[cfg(all(unix, feature = "reqwest"))]
+mod periods;
+#[cfg(all(unix, feature = "reqwest"))]
 mod processes;
 mod refresh;
 #[cfg(feature = "reqwest")]

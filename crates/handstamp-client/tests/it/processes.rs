@@ -88,23 +88,42 @@ fn spawn(url: &str, path: &Path, seconds: u64, is_stopping: bool) -> Child {
 /// What happens to whoever asks for the so-manieth refresh, once the server has made the next
 /// generation and before it answers.
 #[derive(Clone, Copy, PartialEq)]
-enum Fate {
+pub(crate) enum Fate {
     Stopped,
     Killed,
 }
 
 /// The server's side of it.
 #[derive(Default)]
-struct Tale {
-    asked: AtomicUsize,
+pub(crate) struct Tale {
+    /// How long an access token lives, in seconds.
+    pub(crate) life: u64,
+    pub(crate) asked: AtomicUsize,
     in_flight: AtomicUsize,
-    most_in_flight: AtomicUsize,
+    pub(crate) most_in_flight: AtomicUsize,
     stopped: Mutex<Option<(Pid, Instant)>>,
     killed: Mutex<Option<Pid>>,
 }
 
 impl Tale {
-    fn answer(&self, server: &TestServer, heard: &Heard, fates: &[(usize, Fate)]) -> String {
+    pub(crate) fn living(life: u64) -> Arc<Self> {
+        Arc::new(Self { life, ..Self::default() })
+    }
+
+    /// Lets a stopped process go on if it was stopped that long ago.
+    pub(crate) fn wake(&self, after: Duration) {
+        let mut stopped = self.stopped.lock().unwrap();
+        if let Some((pid, _)) = stopped.take_if(|(_, at)| at.elapsed() >= after) {
+            kill_process(pid, Signal::CONT).unwrap();
+        }
+    }
+
+    pub(crate) fn answer(
+        &self,
+        server: &TestServer,
+        heard: &Heard,
+        fates: &[(usize, Fate)],
+    ) -> String {
         let body: Value = serde_json::from_str(&heard.body).unwrap();
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
@@ -129,7 +148,7 @@ impl Tale {
         match outcome {
             Ok(next) => {
                 let generation = next.access_token.expose()[1..].parse().unwrap();
-                listener::json(200, &granted(generation, LIFE))
+                listener::json(200, &granted(generation, self.life))
             }
             Err(BackendError::Refused { reason }) => {
                 let body = format!(
@@ -148,7 +167,7 @@ impl Tale {
 async fn share(seconds: u64, fates: &'static [(usize, Fate)]) -> (TestServer, Arc<Tale>) {
     let place = Place::new();
     let server = TestServer::new(Duration::from_secs(LIFE));
-    let tale = Arc::new(Tale::default());
+    let tale = Tale::living(LIFE);
     let (model, telling) = (server.clone(), Arc::clone(&tale));
     let listener = Listener::start(move |heard| telling.answer(&model, heard, fates)).await;
     let first = SessionManager::builder().storage(storage(&place.path())).build();
@@ -175,11 +194,7 @@ async fn wake_what_was_stopped(tale: &Tale, seconds: u64) {
     let until = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < until {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let stopped = *tale.stopped.lock().unwrap();
-        if let Some((pid, _)) = stopped.filter(|(_, at)| at.elapsed().as_secs() >= 2 * LIFE) {
-            kill_process(pid, Signal::CONT).unwrap();
-            *tale.stopped.lock().unwrap() = None;
-        }
+        tale.wake(Duration::from_secs(2 * LIFE));
     }
 }
 
