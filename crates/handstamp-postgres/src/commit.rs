@@ -1,13 +1,14 @@
 //! Committing batches: locked, decided by the contract's rules, written, all in one transaction.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use handstamp_core::chain::Sealer;
 use handstamp_core::head::{Deployment, Head};
 use handstamp_core::id::{SessionId, Subject};
 use handstamp_core::record::Record;
 use handstamp_core::store::rules::{self, After, Before, Screen};
-use handstamp_core::store::{Batch, Change, Found, Group, HeadTarget, Outcome};
+use handstamp_core::store::{Batch, Change, Found, Group, HeadTarget, Outcome, Remake};
 use sqlx::postgres::PgRow;
 
 use crate::desk::Sheet;
@@ -63,13 +64,14 @@ impl Entry {
 pub(crate) struct Commit {
     pub(crate) entries: Vec<Entry>,
     pub(crate) sealer: Sealer,
+    remake: Option<Arc<dyn Remake>>,
 }
 
 impl Commit {
     /// Prepares `batch`.
     pub(crate) fn of(batch: Batch) -> Self {
         let entries = batch.groups.into_iter().map(Entry::of).collect();
-        Self { entries, sealer: batch.sealer }
+        Self { entries, sealer: batch.sealer, remake: batch.remake }
     }
 
     /// Who may be at work beside it.
@@ -82,8 +84,9 @@ impl Commit {
     }
 
     /// Locks what the batch concerns and decides its groups.
-    pub(crate) async fn decide(&self, transaction: &mut Transaction) -> Result<Decided, Fault> {
+    pub(crate) async fn decide(&mut self, transaction: &mut Transaction) -> Result<Decided, Fault> {
         let mut known = self.lock(transaction).await?;
+        self.remake(transaction, &known).await?;
         let mut screen = Screen::new();
         let mut decided = Decided::default();
         for (place, entry) in self.entries.iter().enumerate() {
@@ -97,6 +100,30 @@ impl Commit {
         decided.deployment = known.deployment;
         self.complete(transaction, &mut decided.outcomes).await?;
         Ok(decided)
+    }
+
+    /// Makes those groups again that another process has overtaken: nobody can any more.
+    async fn remake(&mut self, transaction: &mut Transaction, known: &Known) -> Result<(), Fault> {
+        let Some(remake) = &self.remake else { return Ok(()) };
+        let (mut places, mut ids) = (Vec::new(), Vec::new());
+        for (place, entry) in self.entries.iter().enumerate() {
+            let id = known.overtakes(&entry.group).filter(|_| entry.texts.is_ok());
+            places.extend(id.map(|_| place));
+            ids.extend(id);
+        }
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let found = load::load_in(transaction, &ids).await?.found;
+        for (place, found) in places.into_iter().zip(found) {
+            if let Found::Record(current) = found
+                && let Some(group) = remake.remake(place, &current)
+                && let Some(entry) = self.entries.get_mut(place)
+            {
+                *entry = Entry::of(group);
+            }
+        }
+        Ok(())
     }
 
     async fn lock(&self, transaction: &mut Transaction) -> Result<Known, Fault> {
@@ -257,6 +284,13 @@ impl Known {
             Ok(Head { roles, moved, ..head })
         });
         Ok(Kept { head, stamp, is_changed: false })
+    }
+
+    /// The session that a group replaces and was overtaken in.
+    fn overtakes(&self, group: &Group) -> Option<SessionId> {
+        let id = group.record.as_ref()?.record().id;
+        let stored = self.records.get(&id)?.as_ref().ok()?;
+        rules::is_overtaken(group, stored).then_some(id)
     }
 
     fn decide(&mut self, entry: &Entry) -> Result<After, Outcome> {

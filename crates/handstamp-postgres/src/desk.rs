@@ -91,7 +91,7 @@ impl Desk {
         let mut commit = Commit::of(batch);
         let mut state = self.state.lock().await;
         for _ in 1..MOST_TRIES {
-            match self.try_commit(&mut state, &commit).await {
+            match self.try_commit(&mut state, &mut commit).await {
                 Err(fault) if fault.is_local() => {
                     if !self.set_apart(&mut state, &mut commit).await? {
                         return Err(fault.into());
@@ -101,10 +101,14 @@ impl Desk {
                 other => return Ok(other?),
             }
         }
-        Ok(self.try_commit(&mut state, &commit).await?)
+        Ok(self.try_commit(&mut state, &mut commit).await?)
     }
 
-    async fn try_commit(&self, state: &mut State, commit: &Commit) -> Result<Vec<Outcome>, Fault> {
+    async fn try_commit(
+        &self,
+        state: &mut State,
+        commit: &mut Commit,
+    ) -> Result<Vec<Outcome>, Fault> {
         let tip = self.tip(state).await?;
         state.tip = None;
         let mut transaction = self.link.begin(commit.with()).await?;

@@ -5,6 +5,7 @@ mod draft;
 mod inquiry;
 mod job;
 mod plan;
+mod remake;
 mod round;
 
 use std::collections::VecDeque;
@@ -52,7 +53,7 @@ pub(crate) struct Parts {
 pub(crate) struct Committer(Arc<Inner>);
 
 struct Inner {
-    parts: Parts,
+    parts: Arc<Parts>,
     queue: Mutex<Queue>,
     idle: Notify,
 }
@@ -75,6 +76,7 @@ struct Waiting {
 
 impl Committer {
     pub(crate) fn new(parts: Parts) -> Self {
+        let parts = Arc::new(parts);
         Self(Arc::new(Inner { parts, queue: Mutex::default(), idle: Notify::new() }))
     }
 

@@ -338,7 +338,10 @@ impl Grouped {
 }
 
 /// Runs a mutation; one that panics changes nothing.
-fn guarded(mutation: &mut Mutation, draft: &mut Draft<'_>) -> Result<Step, SessionError> {
+pub(super) fn guarded(
+    mutation: &mut Mutation,
+    draft: &mut Draft<'_>,
+) -> Result<Step, SessionError> {
     catch_unwind(AssertUnwindSafe(|| mutation(draft))).unwrap_or_else(panicked)
 }
 

@@ -6,6 +6,7 @@ use super::draft::Draft;
 use super::inquiry::{Came, inquire};
 use super::job::{Committed, Job};
 use super::plan::{ChangeIds, Grouped, Plan, Unchanged, Waiters};
+use super::remake::Lent;
 use super::{Parts, TRIES, Waiting};
 use crate::cache::{Cached, Fill};
 use crate::error::SessionError;
@@ -17,7 +18,7 @@ use crate::store::{
 };
 
 /// Runs one round; answers the jobs that must be tried again, oldest first.
-pub(super) async fn run(parts: &Parts, jobs: Vec<Waiting>) -> Vec<Waiting> {
+pub(super) async fn run(parts: &Arc<Parts>, jobs: Vec<Waiting>) -> Vec<Waiting> {
     let ids = match ChangeIds::draw(&*parts.rng) {
         Ok(ids) => ids,
         Err(error) => {
@@ -164,7 +165,7 @@ async fn fetch(parts: &Parts, ids: &[SessionId]) -> Result<Fetched, StoreError> 
     Ok((loaded, damaged))
 }
 
-fn draft_of<'a>(parts: &'a Parts, cached: &Arc<Cached>, is_fresh: bool) -> Draft<'a> {
+pub(super) fn draft_of<'a>(parts: &'a Parts, cached: &Arc<Cached>, is_fresh: bool) -> Draft<'a> {
     let seen = cached.activity.last_seen();
     let mut record = Record::clone(&cached.record);
     record.last_seen = record.last_seen.max(seen.at);
@@ -182,12 +183,16 @@ fn draft_of<'a>(parts: &'a Parts, cached: &Arc<Cached>, is_fresh: bool) -> Draft
 }
 
 /// Commits the groups and answers all who wait for them.
-async fn commit(parts: &Parts, grouped: Grouped, again: &mut Again) {
+async fn commit(parts: &Arc<Parts>, grouped: Grouped, again: &mut Again) {
     let Grouped { groups, waiters, unchanged } = grouped;
     if !groups.is_empty() {
-        let batch = Batch { groups: groups.clone(), sealer: parts.sealer.clone() };
         let fills: Vec<_> = groups.iter().map(|group| announce(parts, group)).collect();
-        let outcomes = match parts.store.commit(batch).await {
+        let lent = Lent::new(Arc::clone(parts), groups.clone(), waiters);
+        let batch =
+            Batch { remake: Some(lent.clone()), ..Batch::new(groups, parts.sealer.clone()) };
+        let answer = parts.store.commit(batch).await;
+        let (groups, waiters) = lent.take_back();
+        let outcomes = match answer {
             Err(StoreError::Unknown(cause)) => inquire(parts, &groups, &cause.to_string()).await,
             Err(error) => groups.iter().map(|_| Came::Failed(error.to_string())).collect(),
             Ok(outcomes) => outcomes.into_iter().map(Came::Of).collect(),

@@ -131,6 +131,7 @@ macro_rules! conformance_suite {
             c40_a_subject_is_erased_and_nothing_else
             c41_all_personal_parts_are_erased_by_age
             c42_a_chain_is_cut_and_goes_on
+            c44_what_was_overtaken_is_made_again
             c43_a_census_counts_the_live_and_the_ended
         }
     };

@@ -1,11 +1,13 @@
-//! C09–C13: how sessions change and end.
+//! C09–C13, C44: how sessions change and end.
+
+use std::sync::Arc;
 
 use super::fixture::Fixture;
 use super::sample::{self, at, subject};
 use super::world::World;
 use crate::head::Head;
 use crate::record::Record;
-use crate::store::{Found, Loaded, Outcome, Refusal};
+use crate::store::{Batch, Found, Group, Loaded, Outcome, Refusal, Remake};
 
 /// **C09** A replace applies to the version it was made from, and to no other.
 pub async fn c09_a_replace_needs_the_version_it_was_made_from(fixture: &dyn Fixture) {
@@ -108,4 +110,57 @@ pub async fn c13_last_seen_never_moves_back(fixture: &dyn Fixture) {
     assert!(world.due(due).await.is_empty(), "nor is it due earlier");
     let applied = world.one(sample::replace(&Record { last_seen: at(200), ..record })).await;
     assert_eq!(applied.last_seen, at(200), "forward it moves");
+}
+
+/// Appends a letter to the label that is there, and tells of it; twice it has nothing to say.
+#[derive(Debug)]
+struct Letters(Vec<Group>);
+
+impl Remake for Letters {
+    fn remake(&self, place: usize, current: &Loaded) -> Option<Group> {
+        let mut record = current.record.clone();
+        let label = record.label.as_deref().filter(|label| label.len() < 3)?;
+        record.label = Some(format!("{label}b").into());
+        let events = vec![sample::event_of(&record, crate::event::Action::StepUp, at(1))];
+        let Group { change_id, only_if, .. } = self.0[place];
+        Some(Group { events, change_id, only_if, ..sample::replace(&record) })
+    }
+}
+
+/// **C44** In a shared store, who was overtaken is asked again instead of being refused.
+pub async fn c44_what_was_overtaken_is_made_again(fixture: &dyn Fixture) {
+    let world = World::open(fixture).await;
+    if !world.store.capabilities().is_shared {
+        return;
+    }
+    let first = world.begin(&subject("alice")).await;
+    let labelled = |label: &str| Record { label: Some(label.into()), ..first.clone() };
+    world.one(sample::replace(&labelled("a"))).await;
+    for (turn, expected) in [(1, Some("ab")), (2, Some("abb")), (3, None)] {
+        let other = world.begin(&subject("bob")).await;
+        let mut groups = vec![sample::replace(&other), sample::replace(&labelled("lost"))];
+        groups[1].only_if = Some(0);
+        let change = groups[1].change_id;
+        let remake: Arc<dyn Remake> = Arc::new(Letters(groups.clone()));
+        let sealer = world.sealer.clone();
+        let batch = Batch { remake: Some(remake), ..Batch::new(groups, sealer) };
+        let outcomes = world.store.commit(batch).await.expect("a commit is answered");
+        let there = world.get(first.id).await;
+        match expected {
+            Some(label) => {
+                assert!(matches!(outcomes[1], Outcome::Applied(_)), "{outcomes:?}");
+                assert_eq!(there.label.as_deref(), Some(label));
+                assert_eq!((there.version, there.change_id), (2 + turn, change));
+            }
+            None => assert!(matches!(outcomes[1], Outcome::Conflict(_)), "{outcomes:?}"),
+        }
+    }
+    let told = world.events(&crate::store::EventFilter::default()).await;
+    assert_eq!(told.len(), 2, "the events of what was applied");
+    world.end_at(&first, at(5)).await;
+    let groups = vec![sample::replace(&labelled("lost"))];
+    let remake: Arc<dyn Remake> = Arc::new(Letters(groups.clone()));
+    let batch = Batch { remake: Some(remake), ..Batch::new(groups, world.sealer.clone()) };
+    let outcomes = world.store.commit(batch).await.expect("a commit is answered");
+    assert!(matches!(outcomes[0], Outcome::Ended(_)), "an end is for ever: {outcomes:?}");
 }

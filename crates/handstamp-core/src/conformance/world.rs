@@ -55,7 +55,7 @@ impl World {
     /// Commits `groups`.
     pub async fn commit(&self, groups: Vec<Group>) -> Vec<Outcome> {
         let count = groups.len();
-        let batch = Batch { groups, sealer: self.sealer.clone() };
+        let batch = Batch::new(groups, self.sealer.clone());
         let outcomes = self.store.commit(batch).await.expect("a commit is answered");
         assert_eq!(outcomes.len(), count, "one outcome per group");
         outcomes

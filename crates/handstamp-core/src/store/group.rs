@@ -1,5 +1,8 @@
 //! What a store is asked to change, and what it answers.
 
+use std::fmt::Debug;
+use std::sync::Arc;
+
 use crate::chain::Sealer;
 use crate::event::Event;
 use crate::head::Head;
@@ -15,6 +18,27 @@ pub struct Batch {
     pub groups: Vec<Group>,
     /// Seals the events.
     pub sealer: Sealer,
+    /// Makes a replace again that was overtaken; without it, that is [`Outcome::Conflict`].
+    pub remake: Option<Arc<dyn Remake>>,
+}
+
+impl Batch {
+    /// These groups, none of which can be made again.
+    pub const fn new(groups: Vec<Group>, sealer: Sealer) -> Self {
+        Self { groups, sealer, remake: None }
+    }
+}
+
+/// Makes a change of a session again from what is there, for whoever had an older version of it.
+///
+/// Whoever has to look first and then compares versions can lose to one who writes without a pause,
+/// for ever. A store that asks while it holds the record still ends that: the change is applied the
+/// first time, and who is next is a matter of who waits.
+pub trait Remake: Debug + Send + Sync {
+    /// The group at `place` of the batch, made from `current`: of the same session, depending on the
+    /// same, with its own events. `None` leaves it a conflict. It may be asked again, if `current`
+    /// was not what was changed in the end; it is quick, and calls no store.
+    fn remake(&self, place: usize, current: &Loaded) -> Option<Group>;
 }
 
 /// One change: a record, its head and its events, applied together or not at all.

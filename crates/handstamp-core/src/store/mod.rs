@@ -22,6 +22,7 @@ pub use error::StoreError;
 pub use filter::{EventFilter, EventPage, Filter, Page, RecordPage};
 pub use group::{
     Applied, Batch, EpochRule, Group, HeadChange, HeadTarget, Outcome, RecordChange, Refusal,
+    Remake,
 };
 pub use memory::MemoryStore;
 
@@ -211,6 +212,9 @@ pub enum BindOutcome {
 ///   tombstone; a replace with another subject or beginning.
 /// - **C19** An applied record carries its change id, so that it can be found out after a lost
 ///   reply whether a change was applied.
+/// - **C44** In a store that several processes share, a replace that was overtaken is made again by
+///   the batch's [`Remake`], where there is one, from what is there while nobody can change it, and
+///   that is applied. Where it makes nothing, C09 holds.
 ///
 /// **Listing.**
 /// - **C20** `by_subject` lists a subject's records, newest first, tombstones only if asked for;
@@ -252,8 +256,9 @@ pub enum BindOutcome {
 ///   store is opened again; an older cut is taken over.
 ///
 /// **Change log.**
-/// - **C32** Every applied group is in the change log once, in the order of commits; `changes`
-///   from a cursor gives what came after it and nothing twice; the default cursor is the start.
+/// - **C32** Every applied group is in the change log once; `changes` from a cursor gives what came
+///   after it and nothing twice; the default cursor is the start. With several logs, each log's
+///   commits become visible in the order of their numbers; between logs no order is promised.
 /// - **C33** A cursor older than the log is a gap, said by `has_gap`.
 /// - **C38** `cursor` is at the end of the change log: what is applied later comes after it, and
 ///   nothing that was acknowledged before it was asked for. Cursors are written as [`Cursor`] has

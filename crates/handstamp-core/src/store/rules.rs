@@ -119,6 +119,17 @@ pub fn subject(group: &Group) -> Option<&Subject> {
     }
 }
 
+/// Whether `group` replaces a live record, `stored`, that it was not made from: a batch that can makes
+/// it again before it is admitted (C44).
+pub fn is_overtaken(group: &Group, stored: &Record) -> bool {
+    match &group.record {
+        Some(RecordChange::Replace { record, expected, .. }) => {
+            record.id == stored.id && *expected != stored.version && !stored.is_tombstone()
+        }
+        _ => false,
+    }
+}
+
 /// Decides a group that a [`Screen`] has admitted.
 ///
 /// # Errors

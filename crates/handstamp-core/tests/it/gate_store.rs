@@ -72,7 +72,7 @@ async fn a_lost_reply_was_applied_and_a_lost_request_was_not() {
         let record = world.anonymous();
         gate.fail_next(Call::Commit, failure);
         let groups = vec![sample::insert(&record)];
-        let batch = handstamp_core::store::Batch { groups, sealer: world.sealer.clone() };
+        let batch = handstamp_core::store::Batch::new(groups, world.sealer.clone());
         let error = world.store.commit(batch).await.unwrap_err();
         let is_unavailable = matches!(error, StoreError::Unavailable(_));
         assert_eq!(is_unavailable, failure == Failure::Unavailable);

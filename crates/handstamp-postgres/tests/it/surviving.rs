@@ -51,7 +51,7 @@ async fn where_nobody_can_tell_the_answer_is_unknown_and_the_change_can_be_found
     proxy.loses(Loses::AnswerAndWay);
     let group = told(&world);
     let (id, change) = (group.record.as_ref().unwrap().record().id, group.change_id);
-    let batch = Batch { groups: vec![group], sealer: world.sealer.clone() };
+    let batch = Batch::new(vec![group], world.sealer.clone());
     let lost = world.store.commit(batch).await;
     assert!(matches!(lost, Err(StoreError::Unknown(_))), "{lost:?}");
     assert!(matches!(world.store.load(&[id]).await, Err(StoreError::Unavailable(_))));
@@ -99,7 +99,7 @@ async fn load(world: World, turn: u64) -> Vec<SessionId> {
         let record = world.record(&subject(&format!("{turn}-{round}")));
         let event = sample::event_of(&record, Action::SessionStarted, at(round));
         let group = Group { events: vec![event], ..sample::insert(&record) };
-        let batch = Batch { groups: vec![group], sealer: world.sealer.clone() };
+        let batch = Batch::new(vec![group], world.sealer.clone());
         match world.store.commit(batch).await.as_deref() {
             Ok([Outcome::Applied(_)]) => acknowledged.push(record.id),
             Ok(other) => panic!("nothing stands in its way: {other:?}"),

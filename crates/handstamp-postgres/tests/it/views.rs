@@ -247,7 +247,7 @@ async fn change(shop: &Shop, change: impl Fn(HeadTarget) -> HeadChange) {
     let id = handstamp_core::id::ChangeId::from_bytes([1; 16]);
     let change = change(HeadTarget::Subject(alice()));
     let group = Group { head: Some(change), ..Group::new(id) };
-    let batch = Batch { groups: vec![group], sealer: shop.sealer.clone() };
+    let batch = Batch::new(vec![group], shop.sealer.clone());
     shop.sessions.store().commit(batch).await.unwrap();
 }
 

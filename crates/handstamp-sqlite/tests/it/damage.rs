@@ -56,7 +56,7 @@ async fn a_change_of_a_damaged_record_is_invalid_and_its_batch_mates_are_applied
     };
     let mate = RecordChange::Insert { record: Box::new(record(2)), limit: None };
     let groups = vec![group(change), group(mate)];
-    let outcomes = store.commit(Batch { groups, sealer: place.sealer.clone() }).await.unwrap();
+    let outcomes = store.commit(Batch::new(groups, place.sealer.clone())).await.unwrap();
     assert!(matches!(&outcomes[..], [Outcome::Invalid(_), Outcome::Applied(_)]), "{outcomes:?}");
 }
 
@@ -72,7 +72,7 @@ async fn a_group_that_the_database_refuses_is_invalid_and_its_batch_mates_are_ap
     store.on_writer(move |connection| connection.execute_batch(&refuse)).await.unwrap();
     let insert = |n| group(RecordChange::Insert { record: Box::new(record(n)), limit: None });
     let groups = vec![insert(1), insert(2), insert(3)];
-    let outcomes = store.commit(Batch { groups, sealer: place.sealer.clone() }).await.unwrap();
+    let outcomes = store.commit(Batch::new(groups, place.sealer.clone())).await.unwrap();
     assert!(
         matches!(&outcomes[..], [Outcome::Applied(_), Outcome::Invalid(_), Outcome::Applied(_)]),
         "{outcomes:?}"

@@ -65,7 +65,7 @@ impl Place {
         store: &SqliteStore,
         change: RecordChange,
     ) -> Result<Outcome, StoreError> {
-        let batch = Batch { groups: vec![group(change)], sealer: self.sealer.clone() };
+        let batch = Batch::new(vec![group(change)], self.sealer.clone());
         Ok(store.commit(batch).await?.remove(0))
     }
 

@@ -48,7 +48,7 @@ async fn a_record_too_long_is_invalid_and_its_batch_mates_are_applied() {
     long.data.insert("long".into(), "1".repeat(17 << 20).as_str().into());
     let insert = |record| group(RecordChange::Insert { record: Box::new(record), limit: None });
     let groups = vec![insert(long), insert(record(2))];
-    let batch = Batch { groups, sealer: place.sealer.clone() };
+    let batch = Batch::new(groups, place.sealer.clone());
     let outcomes = store.commit(batch).await.unwrap();
     assert!(matches!(&outcomes[..], [Outcome::Invalid(_), Outcome::Applied(_)]), "{outcomes:?}");
     assert_eq!(place.events(&store).await, 1);

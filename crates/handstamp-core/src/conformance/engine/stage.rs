@@ -193,7 +193,7 @@ impl Stage {
         let mut group = Group::new(ChangeId::from_bytes([7; 16]));
         let (record, epoch) = (Box::new(record), EpochRule::Keep);
         group.record = Some(RecordChange::Replace { record, expected, epoch });
-        let batch = Batch { groups: vec![group], sealer: Sealer::new(self.keys.clone()) };
+        let batch = Batch::new(vec![group], Sealer::new(self.keys.clone()));
         let outcomes = self.gate.inner().commit(batch).await.unwrap();
         assert!(matches!(outcomes[..], [Outcome::Applied(_)]), "{outcomes:?}");
     }

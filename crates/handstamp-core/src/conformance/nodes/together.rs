@@ -82,6 +82,40 @@ pub async fn no_save_on_another_node_undoes_a_sign_out(nodes: Nodes) {
     }
 }
 
+/// While one node writes a session without a pause, the other changes and ends it as if it were alone:
+/// each time with a commit or two, where a race for versions could be lost for ever.
+pub async fn a_node_that_writes_without_a_pause_outruns_nobody(nodes: Nodes) {
+    const COMMITS: u64 = 3;
+    let nodes = Arc::new(nodes);
+    for _ in 0..20 {
+        let cookie = nodes.a.cookie("ada").await;
+        nodes.b.warm(&cookie).await;
+        let begun = nodes.a.gate.counts().commit;
+        let writers: Vec<_> = (0..4)
+            .map(|_| {
+                let (nodes, cookie) = (Arc::clone(&nodes), cookie.clone());
+                let is_out = AtomicBool::new(false);
+                tokio::spawn(async move { save_until_refused(&nodes.a, &cookie, &is_out).await })
+            })
+            .collect();
+        while nodes.a.gate.counts().commit < begun + 10 {
+            tokio::task::yield_now().await;
+        }
+        let before = nodes.b.gate.counts().commit;
+        let session = nodes.b.load(&cookie).await;
+        session.set("b", &1).unwrap();
+        session.commit().await.unwrap();
+        let between = nodes.b.gate.counts().commit;
+        nodes.b.sign_out(&cookie).await;
+        let after = nodes.b.gate.counts().commit;
+        assert!(between - before <= COMMITS && after - between <= COMMITS);
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        nodes.b.assert_ended(&cookie, EndReason::Logout).await;
+    }
+}
+
 async fn save_until_refused(node: &Node, cookie: &str, is_out: &AtomicBool) {
     loop {
         let Ok(session) = node.sessions.load(cookie).await else { return };

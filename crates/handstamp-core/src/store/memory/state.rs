@@ -10,7 +10,9 @@ use crate::head::{Deployment, Head};
 use crate::id::{IdBuildHasher, SessionId, Subject};
 use crate::record::Record;
 use crate::store::rules::{self, After, Before, Screen};
-use crate::store::{Batch, BindOutcome, Binding, Census, Change, Found, Group, Loaded, Outcome};
+use crate::store::{
+    Batch, BindOutcome, Binding, Census, Change, Found, Group, Loaded, Outcome, Remake,
+};
 use crate::time::Timestamp;
 
 /// Records and heads, with the orders they are listed in.
@@ -93,7 +95,8 @@ impl State {
         let mut screen = Screen::new();
         let mut outcomes = Vec::with_capacity(batch.groups.len());
         let mut brought = Brought::default();
-        for group in batch.groups {
+        for (place, group) in batch.groups.into_iter().enumerate() {
+            let group = self.latest(batch.remake.as_deref(), place, group);
             let admitted = screen.admit(&group, &outcomes);
             let outcome = match admitted.and_then(|()| self.decide(group)) {
                 Ok(after) => self.apply(after, &mut brought),
@@ -104,6 +107,19 @@ impl State {
         self.log.push(brought.changes);
         self.audit.seal(brought.events, &batch.sealer);
         outcomes
+    }
+
+    /// The group, made again if it was overtaken.
+    fn latest(&self, remake: Option<&dyn Remake>, place: usize, group: Group) -> Group {
+        let (Some(remake), Some(change)) = (remake, &group.record) else { return group };
+        let stored = self.records.get(&change.record().id);
+        if !stored.is_some_and(|stored| rules::is_overtaken(&group, stored)) {
+            return group;
+        }
+        match self.find(change.record().id) {
+            Found::Record(current) => remake.remake(place, &current).unwrap_or(group),
+            _ => group,
+        }
     }
 
     fn decide(&self, group: Group) -> Result<After, Outcome> {
@@ -288,7 +304,7 @@ mod tests {
         let sealer = Sealer::new(KeyRing::generate().unwrap());
         let meta = Meta { partition_key: PartitionKey::from_bytes([1; 32]), writer: 1 };
         let mut guest = sample::record(&meta, Some(&sample::subject("guest")));
-        let batch = |group| Batch { groups: vec![group], sealer: sealer.clone() };
+        let batch = |group| Batch::new(vec![group], sealer.clone());
         state.commit(batch(sample::insert(&guest)));
         guest.end(sample::end(sample::at(1)));
         state.commit(batch(sample::replace_at(&guest, 1)));
