@@ -46,8 +46,8 @@ pub use error::{Refused, SessionError};
 pub use id::{SessionId, Subject};
 pub use key::KeyRing;
 pub use manager::{
-    Begun, CacheLooks, Erased, Exported, Listed, ListedPage, LogCheck, Retained, Retention,
-    SessionManager, SessionManagerBuilder, SignInFailure, Why,
+    Begun, CacheLooks, ClockOffset, Erased, Exported, Listed, ListedPage, LogCheck, Retained,
+    Retention, SessionManager, SessionManagerBuilder, SignInFailure, Why,
 };
 pub use session::{
     CommitFuture, CookieAction, CookieValue, Ending, Finish, Leaving, Opened, Outgoing, Presented,

@@ -18,6 +18,7 @@ mod age;
 mod bindings;
 mod chains;
 mod changes;
+mod clock;
 mod commit;
 mod conditions;
 mod cursor;

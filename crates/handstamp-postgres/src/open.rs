@@ -13,11 +13,11 @@ use crate::error::PostgresError;
 use crate::fault::Fault;
 use crate::link::Link;
 use crate::rows::Columns;
-use crate::schema;
 use crate::seat::{LEASE, Seat};
 use crate::store::PostgresStore;
 use crate::tasks::Tasks;
 use crate::wake::Bell;
+use crate::{clock, schema};
 
 const CONNECTIONS: u32 = 10;
 const KEEP_CHANGES: u32 = 100_000;
@@ -124,6 +124,7 @@ impl Builder {
             tracing::warn!(%fault, "the months ahead have no partitions; their events lie elsewhere");
         }
         let partition_key = partition_key(&link).await?;
+        let clock = clock::read(&link).await?;
         let seat = Seat::take(&link).await?;
         let (bell, heard) = (Bell::default(), watch::Sender::new(0));
         let desk = Desk::new(link.clone(), seat, i64::from(self.keep_changes), bell.clone());
@@ -131,7 +132,7 @@ impl Builder {
         let is_shared = self.is_shared;
         let capabilities =
             Capabilities { durability, is_shared, has_filters: true, is_transactional: true };
-        let store = PostgresStore::new(link.clone(), desk, meta, capabilities, heard);
+        let store = PostgresStore::new(link.clone(), desk, meta, capabilities, heard, clock);
         store.start(Tasks::start(bell.work(link)));
         Ok(store)
     }

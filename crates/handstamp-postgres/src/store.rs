@@ -10,7 +10,7 @@ use handstamp_core::store::{
     Batch, BindOutcome, Binding, BoxFuture, Capabilities, Census, Changes, Cursor, EventFilter,
     EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
 };
-use handstamp_core::time::Timestamp;
+use handstamp_core::time::{SystemClock, Timestamp};
 use sqlx::PgPool;
 use tokio::sync::watch;
 
@@ -24,7 +24,7 @@ use crate::link::Link;
 use crate::open::{Builder, SIGN_OF_LIFE};
 use crate::tasks::Tasks;
 use crate::wake;
-use crate::{age, bindings, chains, changes, erase, events, list, load, schema};
+use crate::{age, bindings, chains, changes, clock, erase, events, list, load, schema};
 
 const RECORDS: &str = "records";
 const EVENTS: &str = "events";
@@ -49,6 +49,7 @@ pub struct PostgresStore {
     meta: Meta,
     capabilities: Capabilities,
     heard: watch::Sender<u64>,
+    clock: SystemClock,
     listener: OnceLock<()>,
     tasks: Mutex<Tasks>,
 }
@@ -99,9 +100,10 @@ impl PostgresStore {
         meta: Meta,
         capabilities: Capabilities,
         heard: watch::Sender<u64>,
+        clock: SystemClock,
     ) -> Self {
         let (listener, tasks) = (OnceLock::new(), Mutex::default());
-        Self { link, desk: Arc::new(desk), meta, capabilities, heard, listener, tasks }
+        Self { link, desk: Arc::new(desk), meta, capabilities, heard, clock, listener, tasks }
     }
 
     /// Takes `tasks` over, and begins to say that this process lives.
@@ -291,6 +293,14 @@ impl SessionStore for PostgresStore {
             self.tasks.lock().unwrap_or_else(PoisonError::into_inner).add(listen);
         });
         Some(self.heard.subscribe())
+    }
+
+    fn time(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(told(async { Ok(Some(clock::ask(&self.link).await?)) }))
+    }
+
+    fn clock(&self) -> Option<SystemClock> {
+        Some(self.clock.clone())
     }
 
     fn binding(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Binding>, StoreError>> {

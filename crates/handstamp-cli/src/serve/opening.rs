@@ -8,7 +8,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use handstamp_core::time::{Clock, SystemClock};
+use handstamp_core::store::SessionStore;
+use handstamp_core::time::Clock;
 use handstamp_core::{KeyRing, SessionManager};
 use handstamp_server::settings::{Settings, StoreAddress};
 use handstamp_server::{Foundation, Listeners, LocalListener, Service, StartError, StoreFigures};
@@ -95,7 +96,8 @@ pub(crate) async fn open_unheard(
     url: String,
 ) -> Result<Unheard, Failure> {
     let Kept { store, ledger } = kept;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    // Nodes go by the clock of the store, where it has one, in all that they do.
+    let clock: Arc<dyn Clock> = Arc::new(store.clock().unwrap_or_default());
     let figures = StoreFigures::default();
     let measured = figures.measure(Arc::new(store));
     let sessions = SessionManager::builder(measured, settings.config.clone(), ring)

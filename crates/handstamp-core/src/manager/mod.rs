@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod bulk;
+mod clock;
 mod erase;
 mod export;
 mod holders;
@@ -13,6 +14,7 @@ mod verify;
 use std::sync::Arc;
 
 pub use audit::SignInFailure;
+pub use clock::ClockOffset;
 pub use erase::{Erased, Retained, Retention};
 pub use export::Exported;
 pub use holders::Why;
@@ -33,7 +35,7 @@ use crate::roles::Roles;
 use crate::session::{CookieValue, Opened, Outside, Presented, Session};
 use crate::sign_in::IntoSignIn;
 use crate::store::{Cursor, SessionStore};
-use crate::time::{Clock, SystemClock, Timestamp};
+use crate::time::{Clock, Timestamp};
 use crate::token::{AttemptId, Token};
 
 /// Begins, finds, lists and ends sessions. Clones share everything.
@@ -56,7 +58,7 @@ pub struct SessionManagerBuilder {
     store: Arc<dyn SessionStore>,
     config: SessionConfig,
     keys: KeyRing,
-    clock: Arc<dyn Clock>,
+    clock: Option<Arc<dyn Clock>>,
     rng: Arc<dyn Rng>,
     has_maintenance: bool,
 }
@@ -73,9 +75,10 @@ pub struct Begun {
 }
 
 impl SessionManagerBuilder {
-    /// Tells the time from `clock` instead of the system's.
+    /// Tells the time from `clock` instead of the store's ([`SessionStore::clock`]), or, where it has
+    /// none, the system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Arc::new(clock);
+        self.clock = Some(Arc::new(clock));
         self
     }
 
@@ -99,6 +102,8 @@ impl SessionManagerBuilder {
     /// The manager.
     pub fn build(self) -> SessionManager {
         let Self { store, config, keys, clock, rng, has_maintenance } = self;
+        let of_store = || Arc::new(store.clock().unwrap_or_default()) as _;
+        let clock = clock.unwrap_or_else(of_store);
         SessionManager { engine: Engine::new(store, config, keys, clock, rng, has_maintenance) }
     }
 }
@@ -119,7 +124,7 @@ impl SessionManager {
             store: Arc::new(store),
             config,
             keys,
-            clock: Arc::new(SystemClock::new()),
+            clock: None,
             rng: Arc::new(SystemRng),
             has_maintenance: true,
         }

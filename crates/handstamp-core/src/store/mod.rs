@@ -31,7 +31,7 @@ use crate::event::Event;
 use crate::head::{Deployment, Head};
 use crate::id::{PartitionKey, SessionId, Subject};
 use crate::record::Record;
-use crate::time::Timestamp;
+use crate::time::{SystemClock, Timestamp};
 
 /// A boxed future, as store calls answer: one box per batch.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -393,6 +393,18 @@ pub trait SessionStore: Send + Sync + 'static {
     /// change log: a reason to look earlier than one would, never one not to look. It may rise for
     /// nothing, and a rise may be lost. `None`, which is the default, where the store cannot tell.
     fn wakes(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        None
+    }
+
+    /// What the clock says that all processes on this data share, asked anew. `None`, which is the
+    /// default, where that is the clock of this machine.
+    fn time(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// That clock, as this process has carried it on since it opened the store: by it sessions are
+    /// judged, unless the manager is given another. `None` like [`time`](Self::time).
+    fn clock(&self) -> Option<SystemClock> {
         None
     }
 

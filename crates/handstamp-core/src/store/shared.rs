@@ -113,6 +113,14 @@ impl<S: SessionStore + ?Sized> SessionStore for Arc<S> {
         (**self).wakes()
     }
 
+    fn time(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        (**self).time()
+    }
+
+    fn clock(&self) -> Option<crate::time::SystemClock> {
+        (**self).clock()
+    }
+
     fn ends(&self, before: Timestamp) -> BoxFuture<'_, Result<Vec<ChainEnd>, StoreError>> {
         (**self).ends(before)
     }

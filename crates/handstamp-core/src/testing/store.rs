@@ -177,6 +177,14 @@ impl<S: SessionStore> SessionStore for GateStore<S> {
         self.inner.wakes()
     }
 
+    fn time(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        self.inner.time()
+    }
+
+    fn clock(&self) -> Option<crate::time::SystemClock> {
+        self.inner.clock()
+    }
+
     fn binding(&self, id: SessionId) -> BoxFuture<'_, Result<Option<Binding>, StoreError>> {
         Box::pin(
             async move { self.pass(Call::Binding, None).await.to(self.inner.binding(id)).await },

@@ -172,3 +172,31 @@ async fn a_node_that_nobody_holds_stops_to_follow() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert!(engine.upgrade().is_none());
 }
+
+const TEN_MINUTES: i64 = 10 * 60 * 1000;
+
+/// A node whose machine is ten minutes off goes by the store's clock, like all others, and can say so.
+#[tokio::test]
+async fn a_node_whose_clock_is_off_goes_by_the_clock_of_the_store() {
+    for ahead in [TEN_MINUTES, -TEN_MINUTES] {
+        let keys = KeyRing::generate().unwrap();
+        let node = SharedMemory::ahead_by(ahead).node().await;
+        let store = node.clone();
+        let sessions = SessionManager::new(node, SessionConfig::default(), keys);
+        let begun = sessions.begin("ada").await.unwrap();
+        let there = store.time().await.unwrap().unwrap();
+        let apart = there.as_millis() - begun.record.created_at.as_millis();
+        assert!(apart.abs() < TEN_MINUTES / 2, "sessions begin by the store's clock: {apart} ms");
+        let offset = sessions.clock_offset().await.unwrap().unwrap();
+        assert!((offset.machine + ahead).abs() < TEN_MINUTES / 2, "{offset:?}");
+        assert!(offset.sessions.abs() < TEN_MINUTES / 2, "{offset:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_a_clock_of_its_own_is_no_measure() {
+    let keys = KeyRing::generate().unwrap();
+    let node = SharedMemory::new().node().await;
+    let sessions = SessionManager::new(node, SessionConfig::default(), keys);
+    assert_eq!(sessions.clock_offset().await.unwrap(), None);
+}

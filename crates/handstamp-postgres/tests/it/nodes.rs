@@ -12,6 +12,7 @@ use handstamp_core::store::{
     Change, Cursor, EpochRule, Group, Outcome, RecordChange, Refusal, SessionStore,
 };
 use handstamp_core::time::Timestamp;
+use handstamp_core::{KeyRing, SessionConfig, SessionManager};
 use handstamp_postgres::PostgresStore;
 
 use handstamp_postgres::testing::Database;
@@ -358,4 +359,25 @@ async fn what_the_server_refuses_of_one_group_spoils_no_other() {
 fn how_a_store_is_opened_shows_no_password() {
     let builder = PostgresStore::builder("postgres://me:hunter2@host/db");
     assert!(!format!("{builder:?}").contains("hunter2"));
+}
+
+/// The server's clock is ten minutes ahead of this machine's: the search path finds another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_clock_is_off_goes_by_the_clock_of_the_server() {
+    const TEN_MINUTES: i64 = 600_000;
+    let database = Database::new().await;
+    let ahead = "CREATE SCHEMA ahead; CREATE FUNCTION ahead.clock_timestamp() RETURNS TIMESTAMPTZ
+        LANGUAGE SQL AS $$ SELECT pg_catalog.clock_timestamp() + INTERVAL '10 minutes' $$;";
+    database.run(ahead).await;
+    let path = format!("ALTER DATABASE {} SET search_path = ahead, pg_catalog", database.name());
+    database.run(&path).await;
+    let keys = KeyRing::generate().unwrap();
+    let config = SessionConfig::default();
+    let sessions = SessionManager::new(database.open().await, config, keys);
+    let offset = sessions.clock_offset().await.unwrap().unwrap();
+    assert!((offset.machine + TEN_MINUTES).abs() < TEN_MINUTES / 2, "it is noticed: {offset:?}");
+    assert!(offset.sessions.abs() < TEN_MINUTES / 2, "it does no harm: {offset:?}");
+    let begun = sessions.begin("ada").await.unwrap();
+    let age = sessions.now().since(begun.record.created_at).as_millis();
+    assert!(age < TEN_MINUTES.unsigned_abs().into(), "{age} ms");
 }

@@ -10,7 +10,7 @@ use handstamp_core::store::{
     Batch, BindOutcome, Binding, BoxFuture, Capabilities, Census, Changes, Cursor, EventFilter,
     EventPage, Filter, LoadAnswer, Meta, Outcome, Page, RecordPage, SessionStore, StoreError,
 };
-use handstamp_core::time::Timestamp;
+use handstamp_core::time::{SystemClock, Timestamp};
 use handstamp_core::{SessionId, Subject};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -122,6 +122,10 @@ impl<S: SessionStore> SessionStore for Measured<S> {
         self.store.wakes()
     }
 
+    fn clock(&self) -> Option<SystemClock> {
+        self.store.clock()
+    }
+
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Vec<Outcome>, StoreError>> {
         self.figures.batches.observe(batch.groups.len() as f64);
         Box::pin(self.figures.count("commit", self.store.commit(batch)))
@@ -137,6 +141,7 @@ impl<S: SessionStore> SessionStore for Measured<S> {
         ) -> BoxFuture<'a, Result<RecordPage, StoreError>>;
         fn scan<'a>(&'a self, filter: &'a Filter, page: &'a Page)
             -> BoxFuture<'a, Result<RecordPage, StoreError>>;
+        fn time(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>>;
         fn census(&self) -> BoxFuture<'_, Result<Census, StoreError>>;
         fn touch<'a>(&'a self, touches: &'a [(SessionId, Timestamp)])
             -> BoxFuture<'a, Result<usize, StoreError>>;

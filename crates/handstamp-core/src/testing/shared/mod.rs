@@ -17,7 +17,7 @@ use crate::store::{
     EventPage, Filter, LoadAnswer, MemoryStore, Meta, Outcome, Page, RecordPage, SessionStore,
     StoreError,
 };
-use crate::time::Timestamp;
+use crate::time::{Machine, SystemClock, TimeSource, Timestamp};
 
 /// The data that several nodes share.
 ///
@@ -38,16 +38,27 @@ struct Data {
     store: MemoryStore,
     logs: Mutex<Logs>,
     stirred: watch::Sender<u64>,
+    /// By how many milliseconds its clock is ahead of the machine's, if it has one.
+    ahead: Option<i64>,
 }
 
 impl SharedMemory {
     /// No data.
     pub fn new() -> Self {
+        Self::with_clock(None)
+    }
+
+    /// No data, and a clock of its own that is so many milliseconds ahead of the machine's.
+    pub fn ahead_by(millis: i64) -> Self {
+        Self::with_clock(Some(millis))
+    }
+
+    fn with_clock(ahead: Option<i64>) -> Self {
         let store = MemoryStore::new();
         let key = store.meta().partition_key.as_bytes();
         let life = u64::from_be_bytes([key[0], key[1], key[2], key[3], key[4], key[5], 0, 0]);
         let logs = Mutex::new(Logs::new(life));
-        Self(Arc::new(Data { store, logs, stirred: watch::Sender::new(0) }))
+        Self(Arc::new(Data { store, logs, stirred: watch::Sender::new(0), ahead }))
     }
 
     /// One more node.
@@ -73,6 +84,11 @@ impl MemoryNode {
     /// The data that this node shares.
     pub fn shared(&self) -> SharedMemory {
         SharedMemory(Arc::clone(&self.data))
+    }
+
+    fn now(&self) -> Option<Timestamp> {
+        let ahead = self.data.ahead?;
+        Some(Timestamp::from_millis(Machine.wall().as_millis() + ahead))
     }
 
     /// Keeps what this node commits from now on out of the change log, as if another transaction
@@ -119,6 +135,14 @@ impl SessionStore for MemoryNode {
 
     fn wakes(&self) -> Option<watch::Receiver<u64>> {
         Some(self.data.stirred.subscribe())
+    }
+
+    fn time(&self) -> BoxFuture<'_, Result<Option<Timestamp>, StoreError>> {
+        Box::pin(async { Ok(self.now()) })
+    }
+
+    fn clock(&self) -> Option<SystemClock> {
+        Some(SystemClock::showing(self.now()?))
     }
 
     fn load<'a>(&'a self, ids: &'a [SessionId]) -> BoxFuture<'a, Result<LoadAnswer, StoreError>> {
