@@ -25,8 +25,8 @@ const IDEMPOTENCY_KEY: &str = handstamp_protocol::headers::IDEMPOTENCY_KEY;
 /// Each request gets the access token, the cookies that its origin set, and the session's
 /// `User-Agent` where it has none of its own. Cookies of the answer are kept; the use is noted. A
 /// 401 has the tokens renewed and the request sent once more, if that is safe: its body can be sent
-/// again, and its method is idempotent (RFC 9110, 9.2.2) or it has an `Idempotency-Key`. A 403 is
-/// an answer like any other.
+/// again, and its method is idempotent (RFC 9110, 9.2.2) or it has an `Idempotency-Key`. Otherwise
+/// the 401 says so by [`NotSentAgain`]. A 403 is an answer like any other.
 ///
 /// # Security
 /// Token and cookies go to the origins named here, by scheme, host and port. A redirect to another
@@ -37,6 +37,11 @@ pub struct HttpClient {
     manager: SessionManager,
     origins: Arc<[url::Origin]>,
 }
+
+/// Among the extensions of a 401: the tokens are being renewed, and the request was not sent again,
+/// because it could count twice or its body is gone. Whoever knows better sends it again himself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotSentAgain;
 
 /// A request did not come about.
 #[derive(Debug, thiserror::Error)]
@@ -133,7 +138,7 @@ impl HttpClient {
         let Some(mut again) = again else {
             // Whoever comes next is to have a better token.
             self.manager.inner.join_refresh(generation);
-            return Ok(response);
+            return Ok(told_so(response));
         };
         match self.manager.inner.renewed_token(generation).await {
             Ok(_) => {
@@ -190,6 +195,11 @@ impl HttpClient {
     pub(crate) fn is_allowed(&self, url: &Url) -> bool {
         self.origins.contains(&url.origin())
     }
+}
+
+fn told_so(mut response: Response) -> Response {
+    response.extensions_mut().insert(NotSentAgain);
+    response
 }
 
 fn not_to(url: &Url) -> AuthError {

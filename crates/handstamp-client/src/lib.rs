@@ -17,6 +17,7 @@
 
 mod clock;
 mod error;
+mod fail;
 mod random;
 mod state;
 mod token;

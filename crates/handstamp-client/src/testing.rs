@@ -219,6 +219,11 @@ impl TestServer {
         self.book().steps.extend(steps);
     }
 
+    /// It does again what it should: nothing is left of what [`then`](Self::then) asked for.
+    pub fn forgive(&self) {
+        self.book().steps.clear();
+    }
+
     /// What its clock shows from now on; without this it does not say.
     pub fn set_date(&self, date: Time) {
         self.book().date = Some(date);

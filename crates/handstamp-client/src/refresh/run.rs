@@ -11,10 +11,10 @@ use crate::backend::{BackendError, Granted, RefreshCall};
 use crate::clock;
 use crate::error::AuthError;
 use crate::manager::{Inner, Save};
-use crate::random;
 use crate::session::Session;
 use crate::state::AuthEvent;
 use crate::storage::{Lock, Revocation, StorageError};
+use crate::{fail, random};
 
 /// How often to look whether another process is done.
 const LOOK: Duration = Duration::from_millis(50);
@@ -110,7 +110,9 @@ impl Inner {
         let lock = self.lock(&subject).await?;
         let call = self.write_down(&subject).await?;
         let asked_at = self.clock.now();
+        fail::point("attempt written");
         let answer = self.ask(call).await;
+        fail::point("answered");
         self.conclude(&subject, answer, asked_at, lock.is_some()).await
     }
 
@@ -250,6 +252,7 @@ impl Inner {
             }
             // What could not be kept is in memory all the same, and the attempt was written down.
             Ok(Kept::Renewed) | Err(_) => {
+                fail::point("successor kept");
                 self.tell(AuthEvent::Refreshed);
                 Outcome::Refreshed
             }

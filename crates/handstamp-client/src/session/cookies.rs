@@ -193,6 +193,27 @@ mod tests {
     }
 
     #[test]
+    fn a05_a_secure_cookie_never_goes_without_tls() {
+        // Set in the clear it is none, and one that came over TLS is another origin's.
+        let cookies = jar("http://a.test/", &["a=1; Path=/; Secure"]);
+        assert_eq!(cookies.header(&url("http://a.test/")), None);
+        let cookies = jar("https://a.test/", &["a=1; Path=/; Secure"]);
+        assert_eq!(cookies.header(&url("http://a.test/")), None);
+        assert!(cookies.header(&url("https://a.test/")).is_some());
+    }
+
+    #[test]
+    fn a05_a_cookie_past_its_time_is_not_sent_also_after_a_restart() {
+        let cookies =
+            jar("https://a.test/", &["a=1; Path=/; Expires=Fri, 01 Jan 2999 00:00:00 GMT"]);
+        assert!(cookies.header(&url("https://a.test/")).is_some());
+        let text = serde_json::to_string(&cookies).unwrap();
+        assert!(text.contains("2999"), "{text}");
+        let back: AuthCookies = serde_json::from_str(&text.replace("2999", "1999")).unwrap();
+        assert!(back.header(&url("https://a.test/")).is_none() && back.is_empty());
+    }
+
+    #[test]
     fn cookies_read_back_as_they_were_written() {
         let set = ["a=1; Path=/; Secure; HttpOnly; SameSite=Lax", "b=x=y; Max-Age=9999"];
         let cookies = jar("https://a.test:8443/in/", &set);

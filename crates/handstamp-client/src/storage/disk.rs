@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Lock, StorageError};
-use crate::random;
+use crate::{fail, random};
 
 /// No file of ours is larger, in bytes.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -76,6 +76,7 @@ impl Fresh {
         let name = random::text().map_err(io::Error::other)?;
         let fresh = Self(beside(path, &format!(".new-{}", &name[..8])));
         write(&fresh.0, bytes)?;
+        fail::point("new file written");
         Ok(fresh)
     }
 
@@ -83,9 +84,12 @@ impl Fresh {
         if let Some(keep) = keep {
             // A second name, so that there is no moment without a file.
             remove(keep)?;
+            fail::point("file before last removed");
             link(path, keep)?;
+            fail::point("last file named");
         }
         fs::rename(&self.0, path)?;
+        fail::point("new file in place");
         sync_folder(path)
     }
 }
@@ -107,6 +111,7 @@ fn link(path: &Path, name: &Path) -> io::Result<()> {
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = private(OpenOptions::new().write(true).create_new(true)).open(path)?;
+    fail::point("new file begun");
     file.write_all(bytes)?;
     file.sync_all()
 }

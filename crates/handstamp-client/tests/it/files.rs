@@ -8,7 +8,7 @@ use handstamp_client::storage::{
     Cost, Loaded, Lock, Passphrase, Protection, Replaced, SealedFile, SealingKey, Storage,
     StorageError, Stored, Version,
 };
-use handstamp_client::testing;
+use handstamp_client::{AuthError, AuthState, AuthTokens, SessionManager, testing};
 
 /// A folder, and the file in it.
 pub(crate) struct Place {
@@ -219,6 +219,39 @@ fn a10_the_file_of_one_account_is_not_read_as_another_ones() {
     assert!(matches!(other.load(), Err(StorageError::Swapped)));
     assert!(matches!(other.replace(None, &signed_in("x")), Err(StorageError::Swapped)));
     assert!(place.file().load().is_ok());
+}
+
+/// What a manager makes of a file that may be whole, but is not for it.
+async fn is_locked(path: PathBuf, protection: Protection, account: &str) {
+    let before = fs::read(&path).unwrap();
+    let storage = SealedFile::new(&path, protection).for_account(account);
+    let manager = SessionManager::builder().storage(storage).build();
+    for _ in 0..2 {
+        assert!(matches!(manager.restore().await, Err(AuthError::Storage(_))));
+        assert!(matches!(manager.state(), AuthState::Locked), "{:?}", manager.state());
+    }
+    // Neither a sign-in nor a sign-out writes over it.
+    let signed_in = manager.create_session(AuthTokens::new("a"), None, None).await;
+    assert!(matches!(signed_in, Err(AuthError::Storage(_))));
+    assert!(matches!(manager.logout().await, Err(AuthError::Storage(_))));
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn defect_24_what_is_locked_of_another_account_or_later_is_told_and_signs_nobody_out() {
+    let (place, _) = after(|_| ());
+    let other = Protection::Key(SealingKey::from_bytes([8; 32]));
+    is_locked(place.path(), other, "default").await;
+    is_locked(place.path(), key(), "other").await;
+    let (later, _) = after(|path| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes[8] = 9;
+        fs::write(path, bytes).unwrap();
+    });
+    is_locked(later.path(), key(), "default").await;
+    // With the right key everything is there.
+    let manager = SessionManager::builder().storage(place.file()).build();
+    assert!(manager.session().await.unwrap().is_some());
 }
 
 #[cfg(unix)]

@@ -6,6 +6,8 @@ mod files;
 mod kept;
 #[cfg(feature = "keyring")]
 mod keyring;
+#[cfg(all(unix, feature = "reqwest"))]
+mod killed;
 #[cfg(feature = "reqwest")]
 mod listener;
 #[cfg(all(unix, feature = "reqwest"))]

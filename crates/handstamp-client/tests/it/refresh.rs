@@ -188,6 +188,47 @@ async fn defect_23_a_server_that_cannot_be_reached_signs_nobody_out() {
 }
 
 #[tokio::test]
+async fn a_network_that_is_gone_for_longer_than_a_token_lives_costs_one_refresh_when_it_is_back() {
+    let world = World::new();
+    let manager = world.signed_in().await;
+    let monitoring = manager.initialize_session_monitoring().await.unwrap();
+    world.server.then((0..1000).map(|_| Step::Busy(None)));
+    // Three times the life of a token, minute by minute, while tasks want tokens.
+    for _ in 0..90 {
+        settle().await;
+        world.advance(60);
+        let _ = manager.token().await;
+    }
+    assert_eq!(name(&manager.state()), "offline");
+    assert!(manager.session().await.unwrap().is_some() && manager.is_session_valid().await);
+    let tried = world.server.refreshes();
+    // Waits that double up to five minutes, and not a try for each of the ninety tokens.
+    assert!(tried < 40, "{tried}");
+    world.server.forgive();
+    world.advance(600);
+    settle().await;
+    assert_eq!((name(&manager.state()), token(&manager).await.as_str()), ("active", "a1"));
+    assert_eq!((world.server.refreshes(), world.server.rotations()), (tried + 1, 1));
+    drop(monitoring);
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_through_the_expiry_renews_once_on_waking() {
+    let world = World::new();
+    let manager = world.signed_in().await;
+    let monitoring = manager.initialize_session_monitoring().await.unwrap();
+    for round in 1..=3 {
+        settle().await;
+        world.advance(10 * 3600);
+        settle().await;
+        assert_eq!(token(&manager).await, format!("a{round}"));
+        settle().await;
+        assert_eq!(world.server.refreshes(), round);
+    }
+    drop(monitoring);
+}
+
+#[tokio::test]
 async fn a_server_that_never_answers_is_given_up_in_time() {
     let world = World::new();
     let manager = world.signed_in().await;
@@ -300,17 +341,18 @@ async fn a_sign_out_while_tokens_are_renewed_stays_one_and_what_comes_is_revoked
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_by_hours_renews_in_time_all_the_same() {
-    for hours in [-5_i64, 5] {
+async fn a_clock_that_is_wrong_by_minutes_or_hours_renews_in_time_all_the_same() {
+    for minutes in [-300_i64, -10, 10, 300] {
         let world = World::new();
         let manager = world.manager();
-        world.server.set_date(Time::from_millis(START.as_millis() + hours * 3_600_000));
+        world.server.set_date(Time::from_millis(START.as_millis() + minutes * 60_000));
         sign_in(&manager, &world.server).await;
         assert!(!manager.needs_refresh().await && manager.is_session_valid().await);
         world.advance(1440);
-        assert!(!manager.needs_refresh().await, "{hours}");
+        assert!(!manager.needs_refresh().await, "{minutes}");
+        assert_eq!((token(&manager).await.as_str(), world.server.refreshes()), ("a0", 0));
         world.advance(60);
-        assert!(manager.needs_refresh().await, "{hours}");
+        assert!(manager.needs_refresh().await, "{minutes}");
     }
 }
 

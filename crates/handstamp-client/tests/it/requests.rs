@@ -1,6 +1,6 @@
 //! Requests that carry the session: where to, and how often.
 
-use handstamp_client::http::{HttpClient, HttpError};
+use handstamp_client::http::{HttpClient, HttpError, NotSentAgain};
 use handstamp_client::{AuthError, SessionManager};
 use reqwest::{Method, Request};
 
@@ -58,7 +58,8 @@ async fn a12_what_is_refused_twice_is_sent_no_third_time() {
     let world = World::new();
     let server = Listener::start(|_| reply(401, &[], "")).await;
     let (client, manager) = client(&world, &[&server.url]).await;
-    assert_eq!(client.send(request(Method::GET, &server.url)).await.unwrap().status(), 401);
+    let answer = client.send(request(Method::GET, &server.url)).await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.extensions().get::<NotSentAgain>()), (401, None));
     assert_eq!((server.heard().len(), world.server.refreshes()), (2, 1));
     // The resource's 401 is not the server's word about the session.
     assert!(manager.is_session_valid().await);
@@ -72,9 +73,11 @@ async fn a12_defect_26_a_post_is_sent_once_unless_it_has_a_key() {
     let mut post = request(Method::POST, &server.url);
     *post.body_mut() = Some("pay 7".into());
     let mut keyed = post.try_clone().unwrap();
-    assert_eq!(client.send(post).await.unwrap().status(), 401);
-    assert_eq!(server.heard().len(), 1);
+    let answer = client.send(post).await.unwrap();
+    assert_eq!((answer.status().as_u16(), server.heard().len()), (401, 1));
+    assert_eq!(answer.extensions().get(), Some(&NotSentAgain));
     settle().await;
+    assert_eq!(world.server.refreshes(), 1);
     keyed.headers_mut().insert("idempotency-key", "k".parse().unwrap());
     // The tokens were renewed in the meantime: take a server that has not seen that.
     let other = Listener::start(|heard| match heard.header("authorization") {
@@ -97,8 +100,9 @@ async fn a12_a_body_that_cannot_be_sent_again_is_not() {
     let mut put = request(Method::PUT, &server.url);
     let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>("once")]);
     *put.body_mut() = Some(reqwest::Body::wrap_stream(chunks));
-    assert_eq!(client.send(put).await.unwrap().status(), 401);
-    assert_eq!(server.heard().len(), 1);
+    let answer = client.send(put).await.unwrap();
+    assert_eq!((answer.status().as_u16(), server.heard().len()), (401, 1));
+    assert_eq!(answer.extensions().get(), Some(&NotSentAgain));
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use handstamp_client::storage::{Protection, SealedFile};
 use handstamp_client::testing::{START, Step, TestServer};
 use handstamp_client::{
-    AuthCookies, AuthError, AuthState, AuthTokens, ClientConfig, CookieChanges, LinkedSession,
-    Session, SessionManager, SignedOut, Storage, StorageError, UserInfo,
+    AuthCookies, AuthError, AuthEvent, AuthState, AuthTokens, ClientConfig, CookieChanges,
+    LinkedSession, Session, SessionManager, SignedOut, Storage, StorageError, UserInfo,
 };
 use handstamp_protocol::Time;
 use url::Url;
@@ -311,6 +311,32 @@ async fn j03_whoever_watches_sees_each_state_and_is_called_under_no_lock() {
     settle().await;
     manager.logout().await.unwrap();
     assert_eq!(watcher.await.unwrap(), ["signed out", "active", "signed out"]);
+}
+
+#[tokio::test]
+async fn j03_a_listener_that_changes_and_ends_the_session_waits_for_nothing() {
+    let world = World::new();
+    let manager = world.signed_in().await;
+    let mut events = manager.events();
+    let listener = {
+        let manager = manager.clone();
+        tokio::spawn(async move {
+            while let Ok(event) = events.recv().await {
+                match event {
+                    AuthEvent::Refreshed => {
+                        manager.update(|it| it.user.name = Some("Ada".into())).await.unwrap();
+                        assert_eq!(token(&manager).await, "a1");
+                        manager.logout().await.unwrap();
+                    }
+                    AuthEvent::SignedOut => return,
+                    _ => {}
+                }
+            }
+        })
+    };
+    manager.refresh().await;
+    listener.await.unwrap();
+    assert_eq!(name(&manager.state()), "signed out");
 }
 
 #[tokio::test]
