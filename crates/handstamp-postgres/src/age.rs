@@ -28,8 +28,9 @@ UPDATE handstamp.sessions s SET last_seen = locked.seen, due_at = CASE
     ELSE locked.seen + s.idle_ms END
 FROM locked WHERE s.id = locked.id";
 
-const DUE: &str = "SELECT id FROM handstamp.sessions WHERE ended_at IS NULL AND due_at <= $1
-    ORDER BY due_at, id LIMIT $2";
+const DUE: &str = "SELECT id FROM handstamp.sessions
+    WHERE ended_at IS NULL AND due_slot <= $1::BIGINT >> 16 AND due_at <= $1
+    ORDER BY due_slot, due_at, id LIMIT $2";
 
 const CENSUS: &str = "SELECT (SELECT count(*) FROM handstamp.sessions WHERE ended_at IS NULL),
     (SELECT count(*) FROM handstamp.sessions WHERE ended_at IS NOT NULL)";

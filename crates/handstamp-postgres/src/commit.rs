@@ -1,33 +1,40 @@
 //! Committing batches: locked, decided by the contract's rules, written, all in one transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use handstamp_core::chain::Sealer;
-use handstamp_core::head::{Deployment, Head};
+use handstamp_core::head::Head;
 use handstamp_core::id::{SessionId, Subject};
-use handstamp_core::record::Record;
-use handstamp_core::store::rules::{self, After, Before, Screen};
-use handstamp_core::store::{Batch, Change, Found, Group, HeadTarget, Outcome, Remake};
-use sqlx::postgres::PgRow;
+use handstamp_core::store::rules::{self, After, Screen};
+use handstamp_core::store::{
+    Batch, Change, Found, Group, HeadTarget, Outcome, RecordChange, Remake,
+};
 
 use crate::desk::Sheet;
 use crate::events::Line;
 use crate::fault::Fault;
-use crate::link::{Transaction, With};
-use crate::rows::{self, Columns, Texts, split};
+use crate::known::Known;
+use crate::link::{Link, Transaction, With};
+use crate::memory::{Memory, Missing};
+use crate::rows::{self, Texts};
 use crate::{changes, load};
 
-/// Locks and reads what a batch concerns: heads in the order of their subjects, then records in the
-/// order of their ids, as everybody does. Whoever had to wait reads what the other has left.
-const LOCK: &str = "
-WITH h AS MATERIALIZED (
+/// Reads what a batch concerns: the deployment, heads, and of records what they are decided by.
+macro_rules! stamps {
+    ($lock:literal) => {
+        concat!(
+            "WITH h AS MATERIALIZED (
     SELECT subject, stamp, version, epoch, is_disabled, roles, live, live_in, moved
-    FROM handstamp.heads WHERE subject = ANY ($1) ORDER BY subject FOR NO KEY UPDATE
+    FROM handstamp.heads WHERE subject = ANY ($1) ORDER BY subject ",
+            $lock,
+            "
 ), s AS MATERIALIZED (
     SELECT id, version, subject, epoch, deployment_epoch, created_at, last_seen, ended_at
     FROM handstamp.sessions WHERE id = ANY ($2) AND (SELECT count(*) FROM h) >= 0
-    ORDER BY id FOR NO KEY UPDATE
+    ORDER BY id ",
+            $lock,
+            "
 )
 SELECT NULL::BYTEA, NULL::TEXT, 0::BIGINT, epoch, 0::BIGINT, 0::BIGINT, 0::BIGINT, NULL::BIGINT,
     FALSE, NULL::TEXT, NULL::TEXT FROM handstamp.deployment
@@ -35,7 +42,17 @@ UNION ALL
 SELECT NULL, subject, version, epoch, stamp, live, live_in, NULL, is_disabled, roles, moved FROM h
 UNION ALL
 SELECT id, subject, version, epoch, deployment_epoch, created_at, last_seen, ended_at, FALSE, NULL,
-    NULL FROM s";
+    NULL FROM s"
+        )
+    };
+}
+
+/// Locks it too: heads in the order of their subjects, then records in the order of their ids, as
+/// everybody does. Whoever had to wait reads what the other has left.
+const LOCK: &str = stamps!("FOR NO KEY UPDATE");
+
+/// Waits for nobody.
+const LOOK: &str = stamps!("");
 
 /// A group with its texts; its events lie in `lines`.
 pub(crate) struct Entry {
@@ -83,10 +100,56 @@ impl Commit {
         if self.entries.iter().any(moves) { With::Nobody } else { With::Commits }
     }
 
+    fn good(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.texts.is_ok())
+    }
+
+    /// Whom it concerns, in order.
+    pub(crate) fn subjects(&self) -> impl Iterator<Item = &Subject> {
+        let subjects: BTreeSet<&Subject> =
+            self.good().filter_map(|entry| rules::subject(&entry.group)).collect();
+        subjects.into_iter()
+    }
+
+    /// The sessions that it changes.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = SessionId> {
+        let replaced = |entry: &Entry| entry.group.record.as_ref().map(|it| it.record().id);
+        self.good().filter_map(replaced)
+    }
+
     /// Locks what the batch concerns and decides its groups.
     pub(crate) async fn decide(&mut self, transaction: &mut Transaction) -> Result<Decided, Fault> {
-        let mut known = self.lock(transaction).await?;
+        let subjects: Vec<&str> = self.subjects().map(Subject::as_str).collect();
+        let ids: Vec<SessionId> = self.changed().collect();
+        let ids: Vec<&[u8]> = ids.iter().map(|id| &id.as_bytes()[..]).collect();
+        let mut known = Known::default();
+        known.read(&transaction.rows(sqlx::query(LOCK).bind(subjects).bind(ids)).await?)?;
         self.remake(transaction, &known).await?;
+        let mut decided = self.decide_on(known);
+        self.complete(transaction, &mut decided.outcomes).await?;
+        Ok(decided)
+    }
+
+    /// What it is likely to meet: from `memory`, and for the rest from the server. Of sessions that
+    /// begin nothing is there.
+    pub(crate) async fn foresee(&self, link: &Link, memory: &Memory) -> Result<Known, Fault> {
+        let begins =
+            |entry: &&Entry| matches!(entry.group.record, Some(RecordChange::Insert { .. }) | None);
+        let replaced = self.good().filter(|entry| !begins(entry));
+        let replaced = replaced.filter_map(|entry| entry.group.record.as_ref());
+        let (mut known, Missing { subjects, ids }) =
+            memory.recall(self.subjects(), replaced.map(|change| change.record().id));
+        if !subjects.is_empty() || !ids.is_empty() {
+            let subjects: Vec<&str> = subjects.into_iter().map(Subject::as_str).collect();
+            let ids: Vec<&[u8]> = ids.iter().map(|id| &id.as_bytes()[..]).collect();
+            let look = || sqlx::query(LOOK).bind(subjects.clone()).bind(ids.clone());
+            known.read(&link.rows(look).await?)?;
+        }
+        Ok(known)
+    }
+
+    /// Decides the groups on what is known.
+    pub(crate) fn decide_on(&self, mut known: Known) -> Decided {
         let mut screen = Screen::new();
         let mut decided = Decided::default();
         for (place, entry) in self.entries.iter().enumerate() {
@@ -97,9 +160,8 @@ impl Commit {
             }
         }
         decided.heads = known.changed();
-        decided.deployment = known.deployment;
-        self.complete(transaction, &mut decided.outcomes).await?;
-        Ok(decided)
+        decided.known = known;
+        decided
     }
 
     /// Makes those groups again that another process has overtaken: nobody can any more.
@@ -124,19 +186,6 @@ impl Commit {
             }
         }
         Ok(())
-    }
-
-    async fn lock(&self, transaction: &mut Transaction) -> Result<Known, Fault> {
-        let good = || self.entries.iter().filter(|entry| entry.texts.is_ok());
-        let subjects: BTreeSet<&str> =
-            good().filter_map(|entry| rules::subject(&entry.group)).map(Subject::as_str).collect();
-        let subjects: Vec<&str> = subjects.into_iter().collect();
-        let ids: Vec<&[u8]> = good()
-            .filter_map(|entry| entry.group.record.as_ref())
-            .map(|change| &change.record().id.as_bytes()[..])
-            .collect();
-        let rows = transaction.rows(sqlx::query(LOCK).bind(subjects).bind(ids)).await?;
-        Known::read(&rows)
     }
 
     /// Fills in what outcomes show of stored records, of which only the stamps were read.
@@ -177,7 +226,8 @@ pub(crate) struct Decided {
     pub(crate) outcomes: Vec<Outcome>,
     applied: Vec<(usize, After)>,
     heads: Vec<(Head, i64)>,
-    deployment: Deployment,
+    /// What is known once it is written.
+    pub(crate) known: Known,
 }
 
 impl Decided {
@@ -191,6 +241,11 @@ impl Decided {
         self.applied.is_empty()
     }
 
+    /// Whether every group is applied.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.applied.len() == self.outcomes.len()
+    }
+
     /// Where in the batch the groups stand that are to be written.
     pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
         self.applied.iter().map(|(place, _)| *place)
@@ -198,7 +253,7 @@ impl Decided {
 
     /// What is to be written, of the group at `only` or of all.
     pub(crate) fn sheet<'a>(&'a self, commit: &'a Commit, only: Option<usize>) -> Sheet<'a> {
-        let mut sheet = Sheet { deployment: self.deployment, ..Sheet::default() };
+        let mut sheet = Sheet { deployment: self.known.deployment, ..Sheet::default() };
         let mut changes: Vec<&Change> = Vec::new();
         for (place, after) in &self.applied {
             let Some(entry) = commit.entries.get(*place) else { continue };
@@ -221,136 +276,4 @@ impl Decided {
         sheet.changes = changes::line(&changes);
         sheet
     }
-}
-
-/// What the rows say of all that a batch concerns, and what its groups have made of it so far.
-struct Known {
-    deployment: Deployment,
-    heads: HashMap<Subject, Kept>,
-    records: HashMap<SessionId, Result<Record, Fault>>,
-}
-
-/// A head, its stamp in the database, and whether it is to be written.
-struct Kept {
-    head: Result<Head, Fault>,
-    stamp: i64,
-    is_changed: bool,
-}
-
-impl Known {
-    fn read(rows: &[PgRow]) -> Result<Self, Fault> {
-        let deployment = Deployment::default();
-        let mut known = Self { deployment, heads: HashMap::new(), records: HashMap::new() };
-        for row in rows {
-            let mut columns = Columns::of(row);
-            let id: Option<&[u8]> = columns.next("id")?;
-            let subject = columns.subject();
-            match (id, subject) {
-                (None, Ok(None)) => {
-                    columns.skip(1);
-                    known.deployment = Deployment { epoch: columns.count("epoch")? };
-                }
-                (None, Ok(Some(subject))) => {
-                    let kept = known.read_head(&mut columns, subject.clone())?;
-                    known.heads.insert(subject, kept);
-                }
-                (None, Err(fault)) => return Err(fault),
-                (Some(id), subject) => {
-                    let id = id.try_into().map_err(|_| Fault::Stored("id"))?;
-                    let id = SessionId::from_bytes(id);
-                    known.records.insert(id, read_stamps(&mut columns, id, subject));
-                }
-            }
-        }
-        Ok(known)
-    }
-
-    /// The row of the deployment comes first, so the epoch is known.
-    fn read_head(&self, columns: &mut Columns<'_>, subject: Subject) -> Result<Kept, Fault> {
-        let mut head = Head::new(subject);
-        head.version = columns.count("version")?;
-        head.epoch = columns.count("epoch")?;
-        let stamp = columns.next("stamp")?;
-        let (live, live_in) = (columns.count("live")?, columns.count("live_in")?);
-        columns.skip(1);
-        head.is_disabled = columns.next("is_disabled")?;
-        let roles = columns.next::<Option<&str>>("roles")?.map(split).transpose();
-        let moved = columns.next::<Option<&str>>("moved")?.map(serde_json::from_str).transpose();
-        if live_in == self.deployment.epoch {
-            head.live = u32::try_from(live).unwrap_or(u32::MAX);
-        }
-        let head = roles.and_then(|roles| {
-            let moved = moved.map_err(|_| Fault::Stored("moved"))?;
-            Ok(Head { roles, moved, ..head })
-        });
-        Ok(Kept { head, stamp, is_changed: false })
-    }
-
-    /// The session that a group replaces and was overtaken in.
-    fn overtakes(&self, group: &Group) -> Option<SessionId> {
-        let id = group.record.as_ref()?.record().id;
-        let stored = self.records.get(&id)?.as_ref().ok()?;
-        rules::is_overtaken(group, stored).then_some(id)
-    }
-
-    fn decide(&mut self, entry: &Entry) -> Result<After, Outcome> {
-        let invalid = |fault: &Fault| Outcome::Invalid(fault.to_string());
-        if let Err(why) = &entry.texts {
-            return Err(Outcome::Invalid(why.clone()));
-        }
-        let group = &entry.group;
-        let id = group.record.as_ref().map(|change| change.record().id);
-        let record = id.and_then(|id| self.records.get(&id)).map(Result::as_ref).transpose();
-        let kept = rules::subject(group).and_then(|subject| self.heads.get(subject));
-        let head = kept.map(|kept| kept.head.as_ref()).transpose();
-        let before = Before {
-            record: record.map_err(invalid)?,
-            head: head.map_err(invalid)?,
-            deployment: self.deployment,
-        };
-        let after = rules::decide(group.clone(), before)?;
-        self.apply(&after);
-        Ok(after)
-    }
-
-    fn apply(&mut self, after: &After) {
-        if let Some(deployment) = after.deployment {
-            self.deployment = deployment;
-            for kept in self.heads.values_mut() {
-                if let Ok(head) = &mut kept.head {
-                    head.live = 0;
-                }
-            }
-        }
-        if let Some(head) = &after.head {
-            let stamp = self.heads.get(&head.subject).map_or(0, |kept| kept.stamp);
-            let kept = Kept { head: Ok(head.clone()), stamp, is_changed: true };
-            self.heads.insert(head.subject.clone(), kept);
-        }
-    }
-
-    /// The heads that are to be written, each with its next stamp, in the order of their subjects.
-    fn changed(&mut self) -> Vec<(Head, i64)> {
-        let changed = self.heads.drain().filter(|(_, kept)| kept.is_changed);
-        let mut changed: Vec<(Head, i64)> =
-            changed.filter_map(|(_, kept)| Some((kept.head.ok()?, kept.stamp + 1))).collect();
-        changed.sort_by(|(a, _), (b, _)| a.subject.cmp(&b.subject));
-        changed
-    }
-}
-
-fn read_stamps(
-    columns: &mut Columns<'_>,
-    id: SessionId,
-    subject: Result<Option<Subject>, Fault>,
-) -> Result<Record, Fault> {
-    let mut record = rows::blank(id);
-    record.subject = subject?;
-    record.version = columns.count("version")?;
-    record.epoch = columns.count("epoch")?;
-    record.deployment_epoch = columns.count("deployment_epoch")?;
-    record.created_at = columns.time("created_at")?;
-    record.last_seen = columns.time("last_seen")?;
-    record.ended = columns.next::<Option<i64>>("ended_at")?.map(rows::end_of);
-    Ok(record)
 }

@@ -15,10 +15,11 @@ use crate::commit::{Commit, Decided};
 use crate::events::Line;
 use crate::fault::Fault;
 use crate::link::{Link, Transaction, With};
+use crate::memory::{Memory, Seen};
 use crate::rows::Texts;
 use crate::seat::{MOST_TRIES, Seat, Tip};
 use crate::wake::Bell;
-use crate::write::{Told, Written, write};
+use crate::write::{Written, write, write_alone};
 
 /// How long to wait before the next look at what became of a commit.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -39,6 +40,7 @@ pub(crate) struct Desk {
 struct State {
     seat: Seat,
     tip: Option<Tip>,
+    memory: Memory,
 }
 
 /// What is to be written, before it has numbers.
@@ -77,7 +79,12 @@ impl<'a> Sheet<'a> {
 impl Desk {
     /// A desk at `seat`.
     pub(crate) fn new(link: Link, seat: Seat, keep_changes: i64, bell: Bell) -> Self {
-        Self { link, state: Mutex::new(State { seat, tip: None }), keep_changes, bell }
+        Self {
+            link,
+            state: Mutex::new(State { seat, tip: None, memory: Memory::default() }),
+            keep_changes,
+            bell,
+        }
     }
 
     /// Whose seat it is by now.
@@ -109,6 +116,9 @@ impl Desk {
         state: &mut State,
         commit: &mut Commit,
     ) -> Result<Vec<Outcome>, Fault> {
+        if let Some(outcomes) = self.try_at_once(state, commit).await? {
+            return Ok(outcomes);
+        }
         let tip = self.tip(state).await?;
         state.tip = None;
         let mut transaction = self.link.begin(commit.with()).await?;
@@ -120,7 +130,45 @@ impl Desk {
         }
         let sheet = decided.sheet(commit, None);
         self.finish(state, transaction, tip, sheet, &commit.sealer).await?;
+        state.memory.learn(decided.known);
         Ok(decided.outcomes)
+    }
+
+    /// Writes the batch in one round trip, if it meets what this process foresees and all of it is
+    /// applied; `None` if not, and nothing is written.
+    async fn try_at_once(
+        &self,
+        state: &mut State,
+        commit: &Commit,
+    ) -> Result<Option<Vec<Outcome>>, Fault> {
+        if !self.link.is_prepared() || commit.with() == With::Nobody {
+            return Ok(None);
+        }
+        let tip = self.tip(state).await?;
+        let known = commit.foresee(&self.link, &state.memory).await?;
+        let Some(seen) = Seen::of(&known) else { return Ok(None) };
+        let decided = commit.decide_on(known);
+        if !decided.is_whole() || decided.is_empty() {
+            return Ok(None);
+        }
+        state.tip = None;
+        let sheet = decided.sheet(commit, None);
+        let (written, after) = sheet.seal(state.seat, tip, &commit.sealer)?;
+        let has_others = match write_alone(&self.link, state.seat, after, &seen, &written).await {
+            Ok(told) => told.has_others,
+            Err(fault) if fault.is_race() => {
+                state.memory.forget(commit.subjects(), commit.changed());
+                return Ok(None);
+            }
+            Err(fault) if fault.is_refusal() => return Err(fault),
+            Err(fault) => {
+                self.find_out(state.seat, tip, after, fault).await?;
+                true
+            }
+        };
+        self.done(state, tip, after, has_others, &written).await;
+        state.memory.learn(decided.known);
+        Ok(Some(decided.outcomes))
     }
 
     /// Adds `lines` to the log, sealed.
@@ -151,7 +199,7 @@ impl Desk {
         self.finish(state, transaction, tip, sheet, sealer).await
     }
 
-    /// Writes `sheet` and commits. An answer that is lost is looked for.
+    /// Writes `sheet` and commits.
     async fn finish(
         &self,
         state: &mut State,
@@ -163,43 +211,56 @@ impl Desk {
         let seat = state.seat;
         let (written, after) = sheet.seal(seat, tip, sealer)?;
         let told = write(&mut transaction, seat, after, &written).await?;
-        let cut = changes::cut_after(after.change, self.keep_changes);
-        if let (Some(through), true) = (cut, after.change > tip.change) {
-            let cut = sqlx::query(CUT).bind(i64::from(seat.writer)).bind(through);
-            transaction.run(cut).await?;
-        }
         if let Err(fault) = transaction.commit().await {
-            match self.look_for(seat, after).await {
-                Some(true) => {}
-                Some(false) => return Err(Fault::Raced),
-                None => return Err(Fault::Lost(Box::new(fault))),
-            }
+            self.find_out(seat, tip, after, fault).await?;
         }
-        state.tip = Some(after);
-        self.ring(told, &written);
+        self.done(state, tip, after, told.has_others, &written).await;
         Ok(())
     }
 
-    fn ring(&self, told: Told, written: &Written<'_>) {
-        if told.has_others && written.changes.is_some() {
+    /// The writer stands at `after` now. Rings for others, and shortens the change log when it is
+    /// time to.
+    async fn done(
+        &self,
+        state: &mut State,
+        tip: Tip,
+        after: Tip,
+        has_others: bool,
+        written: &Written<'_>,
+    ) {
+        state.tip = Some(after);
+        if has_others && written.changes.is_some() {
             self.bell.ring();
+        }
+        let through = changes::cut_after(after.change, self.keep_changes);
+        if let (Some(through), true) = (through, after.change > tip.change) {
+            let writer = i64::from(state.seat.writer);
+            let cut = || sqlx::query(CUT).bind(writer).bind(through);
+            if let Err(fault) = self.link.rows(cut).await {
+                tracing::debug!(%fault, "the change log is longer than it need be, for now");
+            }
         }
     }
 
-    /// Whether the commit after which its writer stands at `after` was done; `None` when nobody
-    /// can tell any more, or not in time.
-    async fn look_for(&self, seat: Seat, after: Tip) -> Option<bool> {
+    /// Finds out what became of a commit whose answer is lost in `fault`, and sees to it that it does
+    /// not come about any more if it has not yet.
+    ///
+    /// # Errors
+    /// [`Fault::Raced`] when nothing came of it, [`Fault::Lost`] when nobody can tell any more, or
+    /// not in time.
+    async fn find_out(&self, seat: Seat, tip: Tip, after: Tip, fault: Fault) -> Result<(), Fault> {
         let until = Instant::now() + self.link.patience().saturating_mul(2);
-        loop {
-            match self.look(seat).await {
-                Ok(tip) => return tip.map(|tip| tip.commits >= after.commits),
-                Err(fault) if Instant::now() >= until => {
-                    tracing::warn!(%fault, "what became of a commit cannot be found out");
-                    return None;
-                }
+        let lost = loop {
+            match seat.fence(&self.link, tip).await {
+                Ok(Some(commits)) if commits == after.commits => return Ok(()),
+                Ok(Some(_)) => return Err(Fault::Raced),
+                Ok(None) => break fault,
+                Err(fault) if Instant::now() >= until => break fault,
                 Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
             }
-        }
+        };
+        tracing::warn!(fault = %lost, "what became of a commit cannot be found out");
+        Err(Fault::Lost(Box::new(lost)))
     }
 
     /// Where the holder of `seat` stands; waits for a commit that is still under way.

@@ -31,6 +31,9 @@ pub(crate) enum Fault {
     Cursor,
 }
 
+/// What our own functions in the database say where others were faster.
+const RACED: &str = "HS001";
+
 impl Fault {
     /// What PostgreSQL calls the fault, if it is its own.
     pub(crate) fn code(&self) -> Option<String> {
@@ -51,7 +54,14 @@ impl Fault {
     /// a row that somebody else has made meanwhile.
     pub(crate) fn is_race(&self) -> bool {
         matches!(self, Self::Raced)
-            || self.has_code(|code| matches!(code, "40001" | "40P01" | "23505"))
+            || self.has_code(|code| matches!(code, RACED | "40001" | "40P01" | "23505"))
+    }
+
+    /// Whether the server has said no, or was never asked: then nothing has come of it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let is_unasked =
+            matches!(self, Self::Sql(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed));
+        is_unasked || (self.code().is_some() && !self.is_broken())
     }
 
     /// Whether the connection is no good any more; the next one may be. A server that stops or

@@ -1,8 +1,9 @@
 //! The session store of Handstamp for several nodes, on PostgreSQL 14 or newer, and the ledger of a
 //! service beside it.
 //!
-//! Any number of processes may use one database at once. A batch of changes is one transaction of
-//! four round trips, whatever its size; loading is one. Everything lies in the schema `handstamp`,
+//! Any number of processes may use one database at once. A batch of changes is one
+//! round trip where nobody else is at the same, whatever its size, and four more where somebody is;
+//! loading is one. Everything lies in the schema `handstamp`,
 //! so it may share the database, and the pool, of the application. Nothing needs the session of the
 //! server to last longer than a transaction, so a pooler may stand in between.
 //!
@@ -27,10 +28,12 @@ mod erase;
 mod error;
 mod events;
 mod fault;
+mod known;
 mod ledger;
 mod link;
 mod list;
 mod load;
+mod memory;
 mod open;
 mod rows;
 mod schema;

@@ -52,9 +52,19 @@ impl Link {
         Self { pool, begins, patience, is_prepared }
     }
 
+    /// The same, for statements that may take as long as `patience`.
+    pub(crate) fn patient(&self, patience: Duration) -> Self {
+        Self::new(self.pool.clone(), patience, self.is_prepared)
+    }
+
     /// The pool.
     pub(crate) const fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Whether statements stay prepared, so that one can be a transaction by itself.
+    pub(crate) const fn is_prepared(&self) -> bool {
+        self.is_prepared
     }
 
     /// How long is waited for an answer.
@@ -78,17 +88,22 @@ impl Link {
     }
 
     async fn rows_once(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
-        if !self.is_prepared {
-            // An unnamed statement is the connection's, which is ours for a transaction.
-            let mut transaction = self.begin(With::Anybody).await?;
-            let rows = transaction.rows(statement).await?;
-            transaction.commit().await?;
-            return Ok(rows);
+        if self.is_prepared {
+            return self.once(statement).await;
         }
+        // An unnamed statement is the connection's, which is ours for a transaction.
+        let mut transaction = self.begin(With::Anybody).await?;
+        let rows = transaction.rows(statement).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
+    /// The rows of one statement that is a transaction by itself, where statements stay prepared.
+    pub(crate) async fn once(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
         let mut held = Held::new(self.pool.acquire().await?);
         let rows = timely(self.patience, statement.fetch_all(&mut **held.connection()?)).await;
         // What the server refuses leaves the connection as it was.
-        if rows.as_ref().err().is_none_or(|fault| fault.code().is_some() && !fault.is_broken()) {
+        if rows.as_ref().err().is_none_or(Fault::is_refusal) {
             held.give_back();
         }
         rows

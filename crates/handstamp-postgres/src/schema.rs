@@ -1,6 +1,8 @@
 //! The schema `handstamp` and how it came about: numbered steps, each in a transaction of its own,
 //! one node at a time.
 
+use std::time::Duration;
+
 use handstamp_core::id::PartitionKey;
 use handstamp_core::random::SystemRng;
 
@@ -10,7 +12,8 @@ use crate::link::{Link, Transaction, With};
 use crate::rows::Columns;
 
 /// What each step does; the version of a schema is how many were done.
-pub(crate) const MIGRATIONS: [&str; 1] = [include_str!("schema/v1.sql")];
+pub(crate) const MIGRATIONS: [&str; 2] =
+    [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
 
 #[allow(clippy::cast_possible_truncation, reason = "there are few")]
 const NEWEST: u32 = MIGRATIONS.len() as u32;
@@ -32,10 +35,15 @@ const VERSION: &str = "SELECT coalesce(max(version), 0) FROM handstamp.versions"
 /// Months whose partitions are made ahead.
 const AHEAD: i32 = 3;
 
+/// How long a step may take, and so how long a node waits for another that is at it: one may write
+/// all sessions anew.
+const PATIENCE: Duration = Duration::from_secs(600);
+
 /// Brings the database up to the newest schema, if it is not. Nothing is locked where it is.
 pub(crate) async fn migrate(link: &Link) -> Result<(), PostgresError> {
-    while found(link).await? < NEWEST {
-        step(link).await?;
+    let link = link.patient(PATIENCE);
+    while found(&link).await? < NEWEST {
+        step(&link).await?;
     }
     Ok(())
 }

@@ -30,6 +30,10 @@ const ADD: &str = "INSERT INTO handstamp.writers (writer, holder, link, until_at
 const TIP: &str = "SELECT commits, batch, event, link, until_at, change FROM handstamp.writers
     WHERE writer = $1 AND holder = $2 FOR UPDATE";
 
+/// A commit whose answer is lost either has counted, or does not count any more after this.
+const FENCE: &str = "UPDATE handstamp.writers SET commits = commits + 2
+    WHERE writer = $1 AND holder = $2 AND commits = $3";
+
 const LIVE: &str = "UPDATE handstamp.writers SET seen_at = clock_timestamp()
     WHERE writer = $1 AND holder = $2";
 
@@ -103,6 +107,17 @@ impl Seat {
     pub(crate) async fn tip(self, transaction: &mut Transaction) -> Result<Option<Tip>, Fault> {
         let tip = sqlx::query(TIP).bind(i64::from(self.writer)).bind(self.holder);
         transaction.rows(tip).await?.first().map(read_tip).transpose()
+    }
+
+    /// How often its holder has committed, once no commit after `tip` can come about any more: one more
+    /// than there if it has, two if it has not. `None` when the seat is another's by now.
+    pub(crate) async fn fence(self, link: &Link, tip: Tip) -> Result<Option<i64>, Fault> {
+        let mut transaction = link.begin(With::Anybody).await?;
+        let fence = sqlx::query(FENCE).bind(i64::from(self.writer)).bind(self.holder);
+        transaction.run(fence.bind(tip.commits)).await?;
+        let now = self.tip(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(now.map(|now| now.commits))
     }
 
     /// Says that its holder lives.

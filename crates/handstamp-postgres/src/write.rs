@@ -1,72 +1,27 @@
 //! Everything that a batch writes, in one statement, whatever its size.
 
+use std::time::Duration;
+
 use handstamp_core::event::Event;
 use handstamp_core::head::{Deployment, Head};
 use handstamp_core::id::Subject;
 use handstamp_core::record::Record;
+use sqlx::postgres::PgRow;
 
 use crate::events::Line;
 use crate::fault::Fault;
-use crate::link::Transaction;
+use crate::link::{Link, Transaction};
+use crate::memory::Seen;
 use crate::rows::{Columns, Texts, join, signed};
 use crate::seat::{Seat, Tip};
 
-/// Parts of one statement see the same moment, and each row is written by one of them. A record or a
-/// head is written only over what the batch was decided on, of which the version before it is one
-/// less; where another made it first, fewer rows are written than should be.
-const WRITE: &str = "
-WITH told AS (
-    UPDATE handstamp.writers SET commits = $4, batch = $5, event = $6, link = $7, until_at = $8,
-        change = $9, seen_at = clock_timestamp()
-    WHERE writer = $1 AND holder = $2 RETURNING 1
-), moved AS (
-    UPDATE handstamp.deployment SET epoch = $3 WHERE epoch < $3
-), kept AS (
-    INSERT INTO handstamp.heads AS old
-        (subject, stamp, version, epoch, is_disabled, roles, live, live_in, moved)
-    SELECT * FROM unnest($10::TEXT[], $11::BIGINT[], $12::BIGINT[], $13::BIGINT[], $14::BOOLEAN[],
-        $15::TEXT[], $16::BIGINT[], $17::BIGINT[], $18::TEXT[])
-    ON CONFLICT (subject) DO UPDATE SET stamp = excluded.stamp, version = excluded.version,
-        epoch = excluded.epoch, is_disabled = excluded.is_disabled, roles = excluded.roles,
-        live = excluded.live, live_in = excluded.live_in, moved = excluded.moved
-    WHERE old.stamp = excluded.stamp - 1 RETURNING 1
-), put AS (
-    INSERT INTO handstamp.sessions AS old (id, version, change_id, subject, epoch,
-        deployment_epoch, kind, transport, roles, created_at, authenticated_at, last_seen,
-        absolute_expiry, idle_ms, due_at, ip, user_agent, device, country, location, label,
-        is_remembered, is_suspended, ended_at, ended_reason, body, data)
-    SELECT * FROM unnest($19::BYTEA[], $20::BIGINT[], $21::BYTEA[], $22::TEXT[], $23::BIGINT[],
-        $24::BIGINT[], $25::TEXT[], $26::TEXT[], $27::TEXT[], $28::BIGINT[], $29::BIGINT[],
-        $30::BIGINT[], $31::BIGINT[], $32::BIGINT[], $33::BIGINT[], $34::TEXT[], $35::TEXT[],
-        $36::TEXT[], $37::TEXT[], $38::TEXT[], $39::TEXT[], $40::BOOLEAN[], $41::BOOLEAN[],
-        $42::BIGINT[], $43::TEXT[], $44::TEXT[], $45::TEXT[])
-    ON CONFLICT (id) DO UPDATE SET version = excluded.version, change_id = excluded.change_id,
-        epoch = excluded.epoch, deployment_epoch = excluded.deployment_epoch,
-        kind = excluded.kind, transport = excluded.transport, roles = excluded.roles,
-        authenticated_at = excluded.authenticated_at, last_seen = excluded.last_seen,
-        absolute_expiry = excluded.absolute_expiry, idle_ms = excluded.idle_ms,
-        due_at = excluded.due_at, ip = excluded.ip, user_agent = excluded.user_agent,
-        device = excluded.device, country = excluded.country, location = excluded.location,
-        label = excluded.label, is_remembered = excluded.is_remembered,
-        is_suspended = excluded.is_suspended, ended_at = excluded.ended_at,
-        ended_reason = excluded.ended_reason, body = excluded.body, data = excluded.data
-    WHERE old.version = excluded.version - 1 RETURNING 1
-), logged AS (
-    INSERT INTO handstamp.events (place, writer, number, id, at, action, subject, session, actor,
-        is_success, error, details, personal, ip, salt, personal_hash)
-    SELECT nextval('handstamp.places'), $1, line.*
-    FROM unnest($46::BIGINT[], $47::BYTEA[], $48::BIGINT[], $49::TEXT[], $50::TEXT[],
-        $51::BYTEA[], $52::TEXT[], $53::BOOLEAN[], $54::TEXT[], $55::TEXT[], $56::TEXT[],
-        $57::TEXT[], $58::BYTEA[], $59::BYTEA[]) AS line
-), sealed AS (
-    INSERT INTO handstamp.batches (writer, number, key_id, link, first_event, last_event, until_at)
-    SELECT $1, $5, $60::SMALLINT, $7, $61::BIGINT, $6, $8 WHERE $61 IS NOT NULL
-), noted AS (
-    INSERT INTO handstamp.changes (writer, number, place, changes)
-    SELECT $1, $9, nextval('handstamp.places'), $62::TEXT WHERE $62 IS NOT NULL
-)
-SELECT (SELECT count(*) FROM told), (SELECT count(*) FROM kept), (SELECT count(*) FROM put),
-    EXISTS (SELECT 1 FROM handstamp.writers WHERE writer <> $1 AND holder IS NOT NULL)";
+/// See there (`schema/v2.sql`).
+const WRITE: &str =
+    "SELECT handstamp.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+    $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32,
+    $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51,
+    $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65, $66, $67, $68, $69, $70,
+    $71)";
 
 /// What is to be written.
 #[derive(Default)]
@@ -92,7 +47,8 @@ pub(crate) struct Told {
     pub(crate) has_others: bool,
 }
 
-/// Writes all of it for the holder of `seat`, who stands at `tip` then.
+/// Writes all of it for the holder of `seat`, who stands at `tip` then, after whoever has locked what
+/// it concerns.
 ///
 /// # Errors
 /// [`Fault::Raced`] when something of it is not as it was.
@@ -102,6 +58,32 @@ pub(crate) async fn write(
     tip: Tip,
     written: &Written<'_>,
 ) -> Result<Told, Fault> {
+    let nothing = Seen::default();
+    let statement = statement(seat, tip, written)?;
+    told(&transaction.rows(bind_seen(statement, false, &nothing, Duration::ZERO)).await?)
+}
+
+/// The same as a commit by itself, if all is as it was `seen`.
+///
+/// # Errors
+/// [`Fault::Raced`] when it is not. After any other fault that is no refusal, nobody knows.
+pub(crate) async fn write_alone(
+    link: &Link,
+    seat: Seat,
+    tip: Tip,
+    seen: &Seen,
+    written: &Written<'_>,
+) -> Result<Told, Fault> {
+    let statement = statement(seat, tip, written)?;
+    told(&link.once(bind_seen(statement, true, seen, link.patience())).await?)
+}
+
+fn told(rows: &[PgRow]) -> Result<Told, Fault> {
+    let row = rows.first().ok_or(Fault::Stored("has_others"))?;
+    Ok(Told { has_others: Columns::of(row).next("has_others")? })
+}
+
+fn statement<'q>(seat: Seat, tip: Tip, written: &'q Written<'_>) -> Result<Statement<'q>, Fault> {
     let statement = sqlx::query(WRITE)
         .bind(i64::from(seat.writer))
         .bind(seat.holder)
@@ -114,17 +96,28 @@ pub(crate) async fn write(
         .bind(tip.change);
     let statement = bind_heads(statement, &written.heads, written.deployment)?;
     let statement = bind_records(statement, &written.records)?;
-    let statement = bind_lines(statement, &written.lines)?
+    Ok(bind_lines(statement, &written.lines)?
         .bind(written.seal.map(|(key, _)| i16::from(key)))
         .bind(written.seal.map(|(_, first)| first))
-        .bind(written.changes.as_deref());
-    let rows = transaction.rows(statement).await?;
-    let mut columns = Columns::of(rows.first().ok_or(Fault::Raced)?);
-    let told: i64 = columns.next("told")?;
-    let (kept, put) = (columns.count("kept")?, columns.count("put")?);
-    let is_all =
-        told == 1 && kept == written.heads.len() as u64 && put == written.records.len() as u64;
-    if is_all { Ok(Told { has_others: columns.next("has_others")? }) } else { Err(Fault::Raced) }
+        .bind(written.changes.as_deref()))
+}
+
+fn bind_seen<'q>(
+    statement: Statement<'q>,
+    is_alone: bool,
+    seen: &'q Seen,
+    patience: Duration,
+) -> Statement<'q> {
+    statement
+        .bind(is_alone)
+        .bind(&seen.subjects)
+        .bind(&seen.stamps)
+        .bind(&seen.versions)
+        .bind(&seen.lives)
+        .bind(&seen.ids)
+        .bind(&seen.record_versions)
+        .bind(&seen.last_seen)
+        .bind(i64::try_from(patience.as_millis()).unwrap_or(i64::MAX))
 }
 
 type Statement<'q> = crate::link::Statement<'q>;

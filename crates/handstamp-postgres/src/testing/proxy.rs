@@ -11,6 +11,9 @@ use tokio::net::{UnixListener, UnixStream};
 const SOCKET: &str = ".s.PGSQL.5432";
 const COMMIT: &[u8] = b"COMMIT\0";
 
+/// A statement with so many values is a commit by itself; no other has nearly as many.
+const VALUES: usize = 64;
+
 /// What a [`Proxy`] loses.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u8)]
@@ -125,12 +128,27 @@ async fn carry(mut client: UnixStream, mut server: UnixStream, state: Arc<State>
     }
 }
 
+/// Whether `message` has something kept: a `COMMIT`, or the statement that is one.
+fn is_commit(message: &[u8]) -> bool {
+    message.windows(COMMIT.len()).any(|part| part == COMMIT)
+        || values(message).is_some_and(|values| values >= VALUES)
+}
+
+/// How many values a message binds to a statement: after its kind and length come the names of portal
+/// and statement, and the formats of the values.
+fn values(message: &[u8]) -> Option<usize> {
+    let mut names = message.strip_prefix(b"B")?.get(4..)?.splitn(3, |byte| *byte == 0).skip(2);
+    let (formats, rest) = names.next()?.split_first_chunk()?;
+    let rest = rest.get(2 * usize::from(u16::from_be_bytes(*formats))..)?;
+    Some(u16::from_be_bytes(*rest.first_chunk()?).into())
+}
+
 /// Tells the server, or not; answers whether the connection goes on.
 async fn ask(server: &mut UnixStream, message: &[u8], state: &State) -> bool {
     if state.loses(Loses::Way) {
         return false;
     }
-    let is_commit = message.windows(COMMIT.len()).any(|part| part == COMMIT);
+    let is_commit = is_commit(message);
     if state.loses(Loses::Nothing) || !is_commit {
         return server.write_all(message).await.is_ok();
     }

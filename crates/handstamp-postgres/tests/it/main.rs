@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod agreeing;
+mod at_once;
 mod contract;
 mod engine;
 mod model;

@@ -1,0 +1,116 @@
+//! Batches that are written in one round trip, decided on what a process knows by heart.
+
+use std::sync::Arc;
+
+use handstamp_core::conformance::World;
+use handstamp_core::conformance::sample::{self, at, subject};
+use handstamp_core::head::Head;
+use handstamp_core::id::{SessionId, Subject};
+use handstamp_core::record::Record;
+use handstamp_core::store::{HeadChange, HeadTarget, Outcome, Refusal, SessionStore};
+use handstamp_postgres::PostgresStore;
+use handstamp_postgres::testing::{Database, Proxy, shared_folder};
+
+async fn world(database: &Database) -> World {
+    World::of(Arc::new(database.open().await))
+}
+
+/// Replaces `record` by itself; answers what is stored then.
+async fn replaced(world: &World, record: &Record) -> Record {
+    let applied = world.one(sample::replace(record)).await;
+    assert_eq!(applied.version, record.version + 1);
+    world.get(record.id).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_of_what_is_known_by_heart_is_one_round_trip() {
+    let database = Database::new().await;
+    let proxy = Proxy::before(shared_folder());
+    let builder = PostgresStore::builder(&proxy.url(&database.url())).connections(2);
+    let world = World::of(Arc::new(builder.open().await.unwrap()));
+    let mut record = world.begin(&subject("alice")).await;
+    let mut least = u64::MAX;
+    for _ in 0..8 {
+        let before = proxy.asked();
+        world.one(sample::replace(&record)).await;
+        least = least.min(proxy.asked() - before);
+        record.version += 1;
+    }
+    assert_eq!(least, 1);
+    assert_eq!(world.get(record.id).await.version, 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_have_changed_meanwhile_is_met_and_not_what_is_known_by_heart() {
+    let database = Database::new().await;
+    let (one, two) = (world(&database).await, world(&database).await);
+    let alice = subject("alice");
+    let begun = one.begin(&alice).await;
+    let by_two = replaced(&two, &begun).await;
+    let outcome = one.try_one(sample::replace(&begun)).await;
+    assert!(matches!(outcome, Outcome::Conflict(_)), "{outcome:?}");
+    let by_one = replaced(&one, &by_two).await;
+    assert!(two.touch(by_one.id, at(500)).await, "a touch moves no version");
+    assert_eq!(replaced(&one, &by_one).await.last_seen, at(500), "and is kept");
+    two.begin(&alice).await;
+    one.begin(&alice).await;
+    assert_eq!(two.head(&alice).await.live, 3, "the sessions of both count");
+    two.change(HeadChange { disabled: Some(true), ..change_of(&alice) }).await;
+    let outcome = one.try_one(sample::replace(&one.get(begun.id).await)).await;
+    assert!(matches!(outcome, Outcome::Refused(Refusal::Disabled)), "{outcome:?}");
+}
+
+fn change_of(subject: &Subject) -> HeadChange {
+    HeadChange::of(HeadTarget::Subject(subject.clone()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_others_have_removed_and_made_anew_counts_from_the_start() {
+    let database = Database::new().await;
+    let (one, two) = (world(&database).await, world(&database).await);
+    let alice = subject("alice");
+    let session = one.begin(&alice).await;
+    one.end_at(&session, at(2)).await;
+    assert_eq!(two.store.purge(at(1000), 10).await.unwrap(), 1);
+    assert_eq!(two.head(&alice).await, Head::new(alice.clone()), "nothing is said of her");
+    // As often written as the one before it, and nobody is live in either.
+    two.change(HeadChange { disabled: Some(true), ..change_of(&alice) }).await;
+    two.change(HeadChange { bump_epoch: Some(sample::end(at(3))), ..change_of(&alice) }).await;
+    let outcome = one.try_one(sample::insert(&one.record(&alice))).await;
+    assert!(matches!(outcome, Outcome::Refused(Refusal::Disabled)), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_transactions_see_one_moment_only_commits_are_right_all_the_same() {
+    let database = Database::new().await;
+    let level = "SET default_transaction_isolation = 'repeatable read'";
+    database.run(&format!("ALTER DATABASE {} {level}", database.name())).await;
+    let (one, two) = (world(&database).await, world(&database).await);
+    let mut record = one.begin(&subject("alice")).await;
+    for turn in 0..6 {
+        record = replaced(if turn % 2 == 0 { &one } else { &two }, &record).await;
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_the_first_version_is_brought_up_with_all_that_is_in_it() {
+    let database = Database::empty().await;
+    let first = include_str!("../../src/schema/v1.sql");
+    database
+        .run(&format!(
+            "CREATE SCHEMA handstamp;
+             CREATE TABLE handstamp.versions
+                 (version BIGINT PRIMARY KEY, done_at TIMESTAMPTZ NOT NULL DEFAULT now());
+             {first};
+             INSERT INTO handstamp.versions (version) VALUES (1);
+             INSERT INTO handstamp.deployment (epoch, partition_key)
+                 VALUES (3, decode(repeat('07', 32), 'hex'));
+             INSERT INTO handstamp.heads VALUES ('alice', 9, 2, 4, FALSE, NULL, 0, 3, NULL)"
+        ))
+        .await;
+    let world = world(&database).await;
+    let session = world.begin(&subject("alice")).await;
+    assert_eq!((session.epoch, session.deployment_epoch), (4, 3));
+    let due: Vec<SessionId> = world.due(session.due_at()).await;
+    assert_eq!(due, [session.id], "what is due is found by the new index");
+}
