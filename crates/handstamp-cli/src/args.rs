@@ -15,7 +15,8 @@ Exit codes:
   2  the command line or the settings cannot be understood
   3  what was named is not there
   4  not allowed, or not safe
-  5  the service cannot be reached";
+  5  the service cannot be reached
+  6  nobody is signed in, or the session is over: sign in";
 
 /// Sessions at both ends of the wire.
 ///
@@ -63,6 +64,29 @@ pub(crate) enum Command {
     /// Look at everything that the service stands on, and say what is wrong
     #[cfg(feature = "serve")]
     Doctor(crate::operate::doctor::Options),
+    /// Sign in to a service on this machine, and stay signed in
+    #[cfg(feature = "holder")]
+    Login(crate::holder::login::Options),
+    /// Say whether you are signed in, as whom, and for how long
+    #[cfg(feature = "holder")]
+    Status(crate::holder::status::Options),
+    /// Print who is signed in on this machine, without asking the service
+    #[cfg(feature = "holder")]
+    Whoami(crate::holder::whoami::Options),
+    /// List where you are signed in, sign a device out, give one a name
+    #[cfg(feature = "holder")]
+    #[command(subcommand)]
+    Devices(crate::holder::devices::Command),
+    /// Sign out on this machine, or everywhere
+    #[cfg(feature = "holder")]
+    Logout(crate::holder::logout::Options),
+    /// List the accounts of this machine, change between them, remove one
+    #[cfg(feature = "holder")]
+    #[command(subcommand)]
+    Accounts(crate::holder::accounts::Command),
+    /// Print an access token for a script, renewed first if that is due, and nothing else
+    #[cfg(feature = "holder")]
+    Token(crate::holder::token::Options),
     /// Open the demo: a small shop on this machine, and the service with its dashboard beside it
     #[cfg(feature = "demo")]
     Demo(crate::demo::Options),

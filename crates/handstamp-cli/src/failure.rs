@@ -14,14 +14,26 @@ pub(crate) enum Exit {
     /// The command line or the settings cannot be understood.
     Usage = 2,
     /// What was named is not there.
-    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "for commands of the service"))]
+    #[cfg_attr(
+        not(any(feature = "holder", feature = "serve")),
+        expect(dead_code, reason = "for commands of the service")
+    )]
     NotFound = 3,
     /// It is not allowed, or would not be safe.
-    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "for commands of the service"))]
+    #[cfg_attr(
+        not(any(feature = "holder", feature = "serve")),
+        expect(dead_code, reason = "for commands of the service")
+    )]
     Refused = 4,
     /// The service does not answer.
-    #[cfg_attr(not(feature = "serve"), expect(dead_code, reason = "for commands of the service"))]
+    #[cfg_attr(
+        not(any(feature = "holder", feature = "serve")),
+        expect(dead_code, reason = "for commands of the service")
+    )]
     Unreachable = 5,
+    /// Nobody is signed in.
+    #[cfg(feature = "holder")]
+    SignIn = 6,
 }
 
 impl From<Exit> for ExitCode {
@@ -55,13 +67,13 @@ impl Failure {
     }
 
     /// All that it says, in one line.
-    #[cfg(feature = "serve")]
+    #[cfg(any(feature = "demo", feature = "holder", feature = "serve"))]
     pub(crate) fn text(&self) -> String {
         self.lines.join("; ")
     }
 
     /// What its exit code is.
-    #[cfg(all(test, feature = "serve"))]
+    #[cfg(any(feature = "holder", all(test, feature = "serve")))]
     pub(crate) const fn exit(&self) -> Exit {
         self.exit
     }

@@ -7,20 +7,28 @@ mod config;
 #[cfg(feature = "demo")]
 mod demo;
 mod failure;
+#[cfg(any(feature = "demo", feature = "holder"))]
+mod folders;
+#[cfg(feature = "holder")]
+mod holder;
 #[cfg(feature = "serve")]
 mod keys;
-#[cfg(any(feature = "demo", feature = "serve"))]
+#[cfg(any(feature = "demo", feature = "holder", feature = "serve"))]
 mod log;
 mod man;
 #[cfg(feature = "serve")]
 mod operate;
 mod output;
+#[cfg(any(feature = "demo", feature = "holder"))]
+mod proof;
 #[cfg(feature = "serve")]
 mod serve;
 #[cfg(feature = "serve")]
 mod settings;
 #[cfg(any(feature = "demo", feature = "serve"))]
 mod signals;
+#[cfg(any(feature = "holder", feature = "serve"))]
+mod words;
 
 use std::process::ExitCode;
 
@@ -59,6 +67,20 @@ fn run(command: &Command) -> ExitCode {
         Command::Dashboard(options) => operate::dashboard::run(options),
         #[cfg(feature = "serve")]
         Command::Doctor(options) => operate::doctor::run(options),
+        #[cfg(feature = "holder")]
+        Command::Login(options) => holder::login::run(options),
+        #[cfg(feature = "holder")]
+        Command::Status(options) => holder::status::run(options),
+        #[cfg(feature = "holder")]
+        Command::Whoami(options) => holder::whoami::run(options),
+        #[cfg(feature = "holder")]
+        Command::Devices(command) => holder::devices::run(command),
+        #[cfg(feature = "holder")]
+        Command::Logout(options) => holder::logout::run(options),
+        #[cfg(feature = "holder")]
+        Command::Accounts(command) => holder::accounts::run(command),
+        #[cfg(feature = "holder")]
+        Command::Token(options) => holder::token::run(options),
         #[cfg(feature = "demo")]
         Command::Demo(options) => demo::run(options),
         Command::Completions(options) => completions::run(options),

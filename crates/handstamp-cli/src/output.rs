@@ -23,10 +23,10 @@ pub(crate) fn print_all(bytes: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| Failure::because("cannot write to stdout", &error))
 }
 
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "holder", feature = "serve"))]
 pub(crate) use with_tables::{Table, json, line};
 
-#[cfg(feature = "serve")]
+#[cfg(any(feature = "holder", feature = "serve"))]
 mod with_tables {
     use std::io::IsTerminal;
 

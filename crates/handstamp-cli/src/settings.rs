@@ -92,10 +92,13 @@ impl Source {
     }
 }
 
+/// What the variables of holders begin with: none is a setting of the service.
+const HOLDER: &str = "HANDSTAMP_HOLDER_";
+
 /// The environment, as far as it is text: no setting is anything else.
 fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, text)| {
-        let name = name.into_string().ok()?;
+        let name = name.into_string().ok().filter(|name| !name.starts_with(HOLDER))?;
         Some((name, text.into_string().ok()?))
     })
 }

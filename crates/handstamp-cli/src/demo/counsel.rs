@@ -26,7 +26,7 @@ const MOST_NAMES: usize = 1_000;
 #[derive(Clone, Debug)]
 pub(super) struct Service {
     pub(super) url: String,
-    /// Good for reports of failures and for nothing else.
+    /// Good for one sort of call and for nothing else.
     pub(super) key: Secret,
 }
 

@@ -18,6 +18,7 @@ mod pages;
 mod server;
 mod service;
 mod shop;
+mod terminals;
 mod wording;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ use counsel::Counsel;
 use door::Door;
 use service::Beside;
 use shop::Shop;
+use terminals::Terminals;
 
 /// How long calls of the service may take to end after the program is asked to stop.
 const GRACE: Duration = Duration::from_secs(1);
@@ -80,6 +82,7 @@ struct App {
     sessions: SessionManager,
     door: Door,
     shop: Shop,
+    terminals: Terminals,
     fresh_seconds: u64,
     /// Turns true when the program is asked to stop.
     stopping: watch::Receiver<bool>,
@@ -118,6 +121,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
             counsel: Counsel::new(opened.beside.asked_by_shop.clone())?,
         },
         shop: Shop::open(),
+        terminals: Terminals::new(opened.beside.asked_for_terminals.clone())?,
         fresh_seconds: options.fresh,
         stopping: stopping.clone(),
     });

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use super::service::{self, Beside, Ground};
 use super::{Options, history};
 use crate::failure::Failure;
+use crate::folders::{home, make_private};
 
 /// More sessions than this of one account, and the oldest ends.
 const MOST_DEVICES: u32 = 20;
@@ -37,7 +38,7 @@ pub(super) async fn open(options: &Options) -> Result<Opened, Failure> {
     let port = listener.local_addr().map_err(|e| Failure::because("cannot tell the port", &e))?;
     let folder = options.data_dir.clone().map_or_else(default_folder, Ok)?;
     let keys = options.keys.clone().map_or_else(default_keys, Ok)?;
-    make_private(&folder)?;
+    make_private(&folder, "--data-dir")?;
     let database = folder.join("sessions.db");
     // One is made only with the database: another would break the log of what is there.
     let opened = match database.exists() {
@@ -101,18 +102,6 @@ async fn listen(port: u16) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Makes the folder, for its owner only; one that is there already stays as it is.
-fn make_private(folder: &Path) -> Result<(), Failure> {
-    let mut maker = std::fs::DirBuilder::new();
-    maker.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
-    maker.create(folder).map_err(|error| {
-        let line = format!("cannot make the folder {}", folder.display());
-        Failure::because(format!("{line} (choose another with --data-dir)"), &error)
-    })
-}
-
 /// What to do about a database that cannot be opened.
 fn refused(database: &Path, error: &SqliteError) -> Failure {
     let path = database.display();
@@ -138,14 +127,4 @@ fn default_folder() -> Result<PathBuf, Failure> {
 
 fn default_keys() -> Result<PathBuf, Failure> {
     Ok(home("XDG_CONFIG_HOME", ".config", "--keys")?.join("handstamp").join("demo.keys"))
-}
-
-/// A folder of the XDG Base Directory Specification: what the variable says if that is absolute,
-/// else the usual place under the home directory.
-fn home(variable: &str, usual: &str, flag: &str) -> Result<PathBuf, Failure> {
-    let said = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || std::env::home_dir().filter(|home| home.is_absolute());
-    said.or_else(|| Some(home()?.join(usual))).ok_or_else(|| {
-        Failure::new(format!("there is no home directory to use; say where with {flag}"))
-    })
 }

@@ -15,7 +15,9 @@ use handstamp_axum::{SessionLayer, require};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::pages::{account, assets, cart, catalogue, checkout, devices, errors, sign_in, stock};
+use super::pages::{
+    account, assets, cart, catalogue, checkout, devices, errors, sign_in, stock, terminal,
+};
 use super::{App, live};
 use crate::failure::Failure;
 use crate::signals;
@@ -31,6 +33,11 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:
     script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'";
 
+/// The same for a page with a form whose answer leads to `origin`: browsers look at that too.
+pub(super) fn policy(origin: &str) -> String {
+    POLICY.replace("form-action 'self'", &format!("form-action 'self' {origin}"))
+}
+
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -45,9 +52,10 @@ pub(super) fn router(app: Arc<App>) -> Router {
         SessionLayer::new(app.sessions.clone()).sign_in_path("/sign-in").step_up_path("/confirm");
     open_pages()
         .merge(private_pages(app.fresh_seconds))
-        .with_state(app)
+        .with_state(Arc::clone(&app))
         .layer(sessions)
         .merge(assets::router())
+        .merge(terminal::router(app))
         .fallback(errors::not_found)
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
         .layer(middleware::from_fn(errors::as_pages))
@@ -78,6 +86,7 @@ fn private_pages(fresh_seconds: u64) -> Router<Arc<App>> {
         .route("/devices/end", post(devices::end_one))
         .route("/devices/end-others", post(devices::end_others))
         .route("/devices/name", post(devices::name))
+        .route("/terminal", get(terminal::ask).post(terminal::answer))
         .route("/stock", get(stock::show).post(stock::restock))
         .merge(at_the_till)
 }

@@ -19,8 +19,10 @@ use tokio::net::TcpListener;
 use super::counsel;
 use crate::failure::{Failure, chain};
 
-/// What the key of the shop is called.
+/// What the key of the shop is called that reports failures.
 const SHOP: &str = "the shop of the demo";
+/// What its key is called that begins sessions of terminals.
+const TERMINALS: &str = "the terminals of the demo's shop";
 
 /// The port of a service, if it is free.
 const USUAL_PORT: u16 = 7070;
@@ -41,6 +43,8 @@ pub(super) struct Beside {
     pub(super) listeners: Listeners,
     /// Where the shop calls it, and by which key.
     pub(super) asked_by_shop: counsel::Service,
+    /// The same for sessions of terminals, by a key that does nothing else.
+    pub(super) asked_for_terminals: counsel::Service,
     /// Signs an operator in to the dashboard, once.
     pub(super) dashboard: String,
 }
@@ -58,23 +62,28 @@ pub(super) async fn open(port: Option<u16>, ground: Ground<'_>) -> Result<Beside
     let service =
         Service::open(foundation).await.map_err(|e| Failure::because("cannot start", &e))?;
     let url = format!("http://{bound}");
-    let key = shop_key(&service).await.map_err(|e| Failure::because("cannot start", &e))?;
+    let key = async |name, scope| {
+        let key = fresh_key(&service, name, scope).await;
+        let key = key.map_err(|error| Failure::because("cannot start", &error))?;
+        Ok::<_, Failure>(counsel::Service { url: url.clone(), key })
+    };
+    let asked_by_shop = key(SHOP, Scope::Failures).await?;
+    let asked_for_terminals = key(TERMINALS, Scope::Begin).await?;
     let dashboard = service.dashboard_link().await;
     let dashboard = dashboard.map_err(|e| Failure::because("cannot start", &e))?;
     let local = LocalListener::open(folder).map_err(|e| Failure::because("cannot start", &e))?;
     let listeners = Listeners { tcp, local: Some(local), figures: None };
-    let asked_by_shop = counsel::Service { url, key };
-    Ok(Beside { service, listeners, asked_by_shop, dashboard })
+    Ok(Beside { service, listeners, asked_by_shop, asked_for_terminals, dashboard })
 }
 
 /// A fresh key for the shop, which it keeps in memory. That of the last time is good no more.
-async fn shop_key(service: &Service) -> Result<Secret, LedgerError> {
+async fn fresh_key(service: &Service, name: &str, scope: Scope) -> Result<Secret, LedgerError> {
     let keys = service.service_keys();
-    let is_old = |key: &ServiceKey| key.name == SHOP && key.revoked_at.is_none();
+    let is_old = |key: &ServiceKey| key.name == name && key.revoked_at.is_none();
     for old in keys.list().await?.into_iter().filter(is_old) {
         keys.revoke(&old.id).await?;
     }
-    let made = keys.create(SHOP, &[Scope::Failures], &[]).await?;
+    let made = keys.create(name, &[scope], &[]).await?;
     Ok(Secret::new(made.text.as_str()))
 }
 

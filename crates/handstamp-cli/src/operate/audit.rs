@@ -14,10 +14,10 @@ use handstamp_protocol::{Time, paths};
 use serde_json::json;
 
 use super::running::Running;
-use super::words::{count, moment, or_nothing, point};
 use super::{Flags, Missing, with};
 use crate::failure::Failure;
 use crate::output;
+use crate::words::{count, moment, or_nothing, point};
 use place::{Place, newest_checkpoint};
 
 /// How often a log that is followed is read.

@@ -8,7 +8,6 @@ mod running;
 pub(crate) mod service_key;
 pub(crate) mod sessions;
 pub(crate) mod subject;
-mod words;
 
 use std::time::Duration;
 

@@ -7,10 +7,10 @@ use handstamp_protocol::service_keys::{
 use reqwest::Method;
 use serde_json::json;
 
-use super::words::{list, or_nothing, point};
 use super::{Flags, Missing, with};
 use crate::failure::{Failure, say};
 use crate::output::{self, Table};
+use crate::words::{list, or_nothing, point};
 
 /// What to do with service keys.
 #[derive(clap::Subcommand, Debug)]

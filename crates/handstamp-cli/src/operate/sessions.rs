@@ -11,10 +11,10 @@ use handstamp_protocol::{Time, paths};
 use serde_json::json;
 
 use super::running::Running;
-use super::words::{list as joined, moment, or_nothing, place, point, state};
 use super::{Flags, Missing, with};
 use crate::failure::{Exit, Failure};
 use crate::output::{self, Table};
+use crate::words::{list as joined, moment, or_nothing, place, point, state};
 
 /// What to do with sessions.
 #[derive(clap::Subcommand, Debug)]

@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::sessions;
-use super::words::{count, list};
 use super::{Flags, Missing, with};
 use crate::failure::{Exit, Failure};
 use crate::output;
+use crate::words::{count, list};
 
 /// The most sessions that are shown of one subject.
 const MOST_SHOWN: u32 = 50;

@@ -6,6 +6,8 @@ mod completions;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "holder")]
+mod holder;
 mod keys;
 mod killed;
 mod operate;

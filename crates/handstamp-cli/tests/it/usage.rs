@@ -19,14 +19,27 @@ fn help_says_what_there_is_and_what_exit_codes_mean() {
         "audit",
         "dashboard",
         "doctor",
+        "login",
+        "status",
+        "whoami",
+        "devices",
+        "logout",
+        "accounts",
+        "token",
         "completions",
         "man",
     ] {
         assert!(help.contains(&format!("  {command} ")), "{command}: {help}");
     }
-    for code in
-        ["0  done", "1  could", "2  the command line", "3  what was", "4  not", "5  the service"]
-    {
+    for code in [
+        "0  done",
+        "1  could",
+        "2  the command line",
+        "3  what was",
+        "4  not",
+        "5  the service",
+        "6  nobody",
+    ] {
         assert!(help.contains(code), "{code}: {help}");
     }
     assert!(run(&["--version"]).good().starts_with("handstamp "));
@@ -34,7 +47,7 @@ fn help_says_what_there_is_and_what_exit_codes_mean() {
 
 #[test]
 fn no_line_of_help_is_wider_than_a_terminal() {
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["serve"],
         &["config"],
@@ -49,6 +62,11 @@ fn no_line_of_help_is_wider_than_a_terminal() {
         &["subject", "roles"],
         &["audit", "tail"],
         &["doctor"],
+        &["login"],
+        &["status"],
+        &["devices", "name"],
+        &["accounts", "remove"],
+        &["token"],
     ];
     for command in commands {
         let help = run(&[command, &["--help"]].concat()).good();

@@ -48,7 +48,18 @@ impl World {
         self.command(arguments).output().unwrap().into()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Runs the program with this text on its stdin.
+    pub(crate) fn feed(&self, arguments: &[&str], text: &str) -> Ran {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
+        // Whoever refuses before it reads closes the pipe.
+        let _ = process.stdin.take().unwrap().write_all(text.as_bytes());
+        process.wait_with_output().unwrap().into()
+    }
+
+    /// The program with these arguments, as this world runs it.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_handstamp"));
         command.args(arguments).current_dir(self.folder.path()).env_clear();
         command.env("HOME", self.folder.path());
@@ -213,7 +224,8 @@ pub(crate) fn get(url: &str, path: &str) -> (u16, String) {
     ask(url, &format!("GET {path}"), "", "")
 }
 
-fn ask(url: &str, what: &str, headers: &str, body: &str) -> (u16, String) {
+/// Asks; `what` is method and path. Answers status and body.
+pub(crate) fn ask(url: &str, what: &str, headers: &str, body: &str) -> (u16, String) {
     let host = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(host).unwrap();
     write!(stream, "{what} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n{body}")

@@ -179,4 +179,10 @@ pub trait AuthBackend: Send + Sync + 'static {
         let _ = (access_token, id);
         unsupported()
     }
+
+    /// Names a session of its user, or takes the name away.
+    fn name(&self, access_token: Token, id: String, label: Option<String>) -> Answer<'_, ()> {
+        let _ = (access_token, id, label);
+        unsupported()
+    }
 }

@@ -6,8 +6,8 @@ use handstamp_protocol::logs::LogList;
 use handstamp_protocol::page::MAX_LIMIT;
 use handstamp_protocol::refresh::RefreshRequest;
 use handstamp_protocol::sessions::{
-    EndedAnswer, EndedCount, GuestRequest, Kind, LogoutAllRequest, LogoutRequest, SessionList,
-    TokenAnswer,
+    EndedAnswer, EndedCount, GuestRequest, Kind, LabelRequest, LogoutAllRequest, LogoutRequest,
+    SessionList, TokenAnswer,
 };
 use handstamp_protocol::status::Status;
 use handstamp_protocol::{ErrorCode, Problem, Secret, paths};
@@ -179,6 +179,14 @@ fn secret(token: &Token) -> Secret {
     Secret::new(token.expose())
 }
 
+/// The path of a session. An id is of few characters; anything else names no session and must not
+/// name a path.
+fn path_of(id: &str) -> Result<String, BackendError> {
+    let is_id = id.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '-' | '_'));
+    let is_id = is_id && !id.is_empty();
+    is_id.then(|| paths::with(paths::SESSION, id)).ok_or(BackendError::Status { status: 404 })
+}
+
 fn page(cursor: Option<String>) -> Vec<(&'static str, String)> {
     let cursor = cursor.map(|cursor| ("cursor", cursor));
     cursor.into_iter().chain([("limit", MAX_LIMIT.to_string())]).collect()
@@ -236,14 +244,19 @@ impl AuthBackend for HandstampBackend {
 
     fn end(&self, access_token: Token, id: String) -> Answer<'_, bool> {
         Box::pin(async move {
-            // An id is of few characters; anything else names no session and must not name a path.
-            if !id.chars().all(|it| it.is_ascii_alphanumeric() || matches!(it, '-' | '_')) {
-                return Err(BackendError::Status { status: 404 });
-            }
-            let path = paths::SESSION.replace("{id}", &id);
-            let request = self.request(Method::DELETE, &path);
+            let request = self.request(Method::DELETE, &path_of(&id)?);
             let read = wire::send(authorized(request, Some(&access_token))?).await?;
             understood::<EndedAnswer>(&read).map(|answer| answer.ended)
+        })
+    }
+
+    fn name(&self, access_token: Token, id: String, label: Option<String>) -> Answer<'_, ()> {
+        Box::pin(async move {
+            let request = self.request(Method::PATCH, &path_of(&id)?);
+            let request = request.json(&LabelRequest { label });
+            let read = wire::send(authorized(request, Some(&access_token))?).await?;
+            // What it answers is the session, or nothing.
+            if read.status.is_success() { Ok(()) } else { understood(&read) }
         })
     }
 }

@@ -65,6 +65,17 @@ impl SessionManager {
         self.inner.ask_with_token(|backend, token| backend.end(token, id.to_owned())).await
     }
 
+    /// Names a session of the user; none takes the name away.
+    ///
+    /// # Errors
+    /// As [`session_status`](Self::session_status).
+    pub async fn name_session(&self, id: &str, label: Option<&str>) -> Result<(), AuthError> {
+        let label = || label.map(str::to_owned);
+        self.inner
+            .ask_with_token(|backend, token| backend.name(token, id.to_owned(), label()))
+            .await
+    }
+
     /// Ends every session of the user, this one last and here too; answers how many. Asks the
     /// server first, because it takes this session to do so.
     ///

@@ -90,6 +90,14 @@ impl SealedFile {
         Ok(!matches!(means, super::key::Means::Plain))
     }
 
+    /// Whether what lies there is sealed; none if nothing does. Asks no keyring and opens nothing.
+    ///
+    /// # Errors
+    /// As [`load`](Storage::load), of the file itself.
+    pub fn is_sealed(&self) -> Result<Option<bool>, StorageError> {
+        Ok(disk::read(&self.path)?.map(|file| seal::is_sealed(&file)))
+    }
+
     fn seal<R>(&self, act: impl FnOnce(&mut Sealer<'_>) -> R) -> R {
         let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
         act(&mut Sealer {

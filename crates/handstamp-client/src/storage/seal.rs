@@ -38,6 +38,11 @@ pub(super) fn account(name: &str) -> Account {
     short(b"handstamp client account", name.as_bytes())
 }
 
+/// Whether a file says of itself that it is sealed.
+pub(super) fn is_sealed(file: &[u8]) -> bool {
+    file.get(MAGIC.len() + 1).is_some_and(|kind| *kind != PLAIN)
+}
+
 /// Why a file does not open.
 #[derive(Debug)]
 pub(super) enum Unopened {

@@ -9,6 +9,7 @@ pub(super) mod devices;
 pub(super) mod errors;
 pub(super) mod sign_in;
 pub(super) mod stock;
+pub(super) mod terminal;
 
 use askama::Template;
 use axum::http::StatusCode;

@@ -12,9 +12,9 @@ use handstamp_server::settings::{Keys, Loaded};
 
 use super::Health;
 use crate::operate::running::Running;
-use crate::operate::words::point;
 use crate::serve::opening::LOCK;
 use crate::settings;
+use crate::words::point;
 
 /// Less room than this on the disk is bad: 64 MiB.
 const TIGHT: u64 = 64 << 20;

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::Filters;
 use crate::failure::{Exit, Failure};
-use crate::operate::words::count;
 use crate::operate::{Flags, Missing, with};
 use crate::output;
+use crate::words::count;
 
 /// Which sessions, and how.
 #[derive(clap::Args, Debug)]

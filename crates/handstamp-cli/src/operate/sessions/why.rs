@@ -9,9 +9,9 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::operate::words::{or_nothing, point};
 use crate::operate::{Flags, Missing, with};
 use crate::output;
+use crate::words::{or_nothing, point};
 
 /// The longest that a token can be, with room to spare.
 const LONGEST_TOKEN: u64 = 4096;

@@ -1,38 +1,43 @@
 //! Cells of tables.
 
 use std::fmt::Display;
+#[cfg(feature = "serve")]
 use std::time::SystemTime;
 
 use handstamp_protocol::Time;
-use handstamp_protocol::sessions::{Location, Session};
+#[cfg(feature = "serve")]
+use handstamp_protocol::sessions::Location;
+use handstamp_protocol::sessions::Session;
 
 /// What stands in a cell that has nothing to say.
 const NOTHING: &str = "-";
 
-pub(super) fn or_nothing(value: Option<impl Display>) -> String {
+pub(crate) fn or_nothing(value: Option<impl Display>) -> String {
     value.map_or_else(|| NOTHING.into(), |value| value.to_string())
 }
 
 /// A list in one cell.
-pub(super) fn list(values: impl IntoIterator<Item: Display>) -> String {
+#[cfg(feature = "serve")]
+pub(crate) fn list(values: impl IntoIterator<Item: Display>) -> String {
     let values: Vec<_> = values.into_iter().map(|value| value.to_string()).collect();
     if values.is_empty() { NOTHING.into() } else { values.join(",") }
 }
 
 /// A point in time, to the second.
-pub(super) fn point(at: Time) -> String {
+pub(crate) fn point(at: Time) -> String {
     let text = at.to_string();
     text.split_once('.').map_or_else(|| text.clone(), |(whole, _)| format!("{whole}Z"))
 }
 
 /// Where that is.
-pub(super) fn place(location: Option<&Location>) -> String {
+#[cfg(feature = "serve")]
+pub(crate) fn place(location: Option<&Location>) -> String {
     let Some(location) = location else { return NOTHING.into() };
     or_nothing(location.country.as_deref())
 }
 
 /// Whether a session is live, and if not, why.
-pub(super) fn state(session: &Session) -> String {
+pub(crate) fn state(session: &Session) -> String {
     match &session.ended {
         Some(ended) => ended.reason.to_string(),
         None if session.suspended => "suspended".into(),
@@ -42,12 +47,13 @@ pub(super) fn state(session: &Session) -> String {
 }
 
 /// So many of something.
-pub(super) fn count(number: u64, one: &str) -> String {
+pub(crate) fn count(number: u64, one: &str) -> String {
     if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// Reads a point in time, or how long ago it was: `2026-01-31T12:00:00Z`, `2h`, `7d`.
-pub(super) fn moment(text: &str) -> Result<Time, String> {
+#[cfg(feature = "serve")]
+pub(crate) fn moment(text: &str) -> Result<Time, String> {
     if let Ok(time) = text.parse() {
         return Ok(time);
     }
@@ -60,6 +66,7 @@ pub(super) fn moment(text: &str) -> Result<Time, String> {
 mod tests {
     use super::*;
 
+    #[cfg(feature = "serve")]
     #[test]
     fn a_moment_is_a_time_or_an_age() {
         let time = "2026-01-31T12:00:00Z";

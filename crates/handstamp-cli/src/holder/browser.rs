@@ -1,0 +1,160 @@
+//! Signing in with the browser of this machine, at a page of an application (RFC 8252).
+//!
+//! The page asks whoever is signed in there whether this terminal may act for them, and sends the
+//! browser back to a port of 127.0.0.1 with a code. The code is worth nothing without the proof
+//! that never leaves this process until it is exchanged, and it is exchanged once.
+
+use std::io::{self, IsTerminal};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use handstamp_client::{AuthBackend, HandstampBackend, Token};
+use handstamp_protocol::sessions::TokenAnswer;
+use serde::{Deserialize, Serialize};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::callback::{Callback, Came};
+use super::notes;
+use crate::failure::{Exit, Failure, chain, say};
+use crate::proof;
+
+/// How long to wait for somebody in front of a browser.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long the application may take to exchange a code.
+const ANSWER: Duration = Duration::from_secs(20);
+/// No answer is larger, in bytes.
+const LARGEST: usize = 256 * 1024;
+
+/// What an application answers to a code: tokens, and the service that they are for.
+#[derive(Deserialize)]
+pub(super) struct Granted {
+    /// The address of the session service.
+    pub(super) service: String,
+    /// What it answered to the begin of the session.
+    #[serde(flatten)]
+    pub(super) answer: TokenAnswer,
+}
+
+impl Granted {
+    /// Ends what came and is not kept, so that nothing lives on that nobody holds.
+    ///
+    /// # Security
+    /// To the service that it says it is of, where a token may go at all.
+    pub(super) async fn give_back(self) {
+        let service = notes::address(&self.service);
+        if let Some(backend) = service.ok().and_then(|it| HandstampBackend::new(&it).ok()) {
+            let _ = backend.revoke(Token::from(self.answer.refresh_token)).await;
+        }
+    }
+}
+
+/// Has the user sign in at `page`, and answers what the application gave for it.
+///
+/// # Errors
+/// Exit 4 if the user, or the application, says no; exit 5 if the application does not answer; exit
+/// 1 if nobody came in time.
+pub(super) async fn sign_in(page: &str, opens: bool) -> Result<Granted, Failure> {
+    let page = notes::address(page)?;
+    let (verifier, state) = (random()?, random()?);
+    let challenge = proof::challenge(&verifier);
+    let callback = Callback::listen(state.to_string()).await?;
+    let address = asking(&page, &callback, &state, &challenge)?;
+    say(&format!("sign in with your browser at {address}"));
+    say(&format!("the page and this terminal both show {}", proof::word(&challenge)));
+    if opens && io::stderr().is_terminal() {
+        open(&address);
+    }
+    let came = tokio::time::timeout(PATIENCE, callback.wait()).await;
+    let late = |_| Failure::new("nobody has signed in; run it again for another try");
+    let Came { code, answer } = came.map_err(late)??;
+    let granted = exchange(&page, &callback.address(), &code, &verifier).await;
+    answer.give(granted.is_ok()).await;
+    granted
+}
+
+/// The page's address with everything that it needs to know.
+fn asking(
+    page: &str,
+    callback: &Callback,
+    state: &str,
+    challenge: &str,
+) -> Result<String, Failure> {
+    let failed = |error| Failure::because("that is no address", &error);
+    let mut url = Url::parse(page).map_err(failed)?;
+    url.query_pairs_mut()
+        .append_pair("response_type", "code")
+        .append_pair("redirect_uri", &callback.address())
+        .append_pair("state", state)
+        .append_pair("code_challenge", challenge)
+        .append_pair("code_challenge_method", "S256")
+        .append_pair("device", &device());
+    Ok(url.into())
+}
+
+/// What this machine calls itself.
+fn device() -> String {
+    #[cfg(unix)]
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    #[cfg(not(unix))]
+    let name = std::env::var("COMPUTERNAME").unwrap_or_default();
+    let name: String = name.chars().filter(|it| !it.is_control()).take(40).collect();
+    if name.is_empty() { "a terminal".into() } else { name }
+}
+
+fn random() -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    let none = |_| Failure::new("the operating system gives no random numbers");
+    getrandom::fill(bytes.as_mut_slice()).map_err(none)?;
+    Ok(Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(*bytes)))
+}
+
+/// Opens the page. Where that cannot be done its address stands on the terminal.
+fn open(address: &str) {
+    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let mut command = Command::new(program);
+    command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _ = command.spawn();
+}
+
+#[derive(Serialize)]
+struct Exchange<'a> {
+    grant_type: &'static str,
+    code: &'a str,
+    redirect_uri: &'a str,
+    code_verifier: &'a str,
+}
+
+async fn exchange(
+    page: &str,
+    redirect_uri: &str,
+    code: &str,
+    code_verifier: &str,
+) -> Result<Granted, Failure> {
+    let away = |error: reqwest::Error| {
+        let error = chain(&error.without_url());
+        Failure::new(format!("{page} does not answer: {error}")).with(Exit::Unreachable)
+    };
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let agent = concat!("handstamp/", env!("CARGO_PKG_VERSION"));
+    let client = client.timeout(ANSWER).user_agent(agent).build().map_err(away)?;
+    let form = Exchange { grant_type: "authorization_code", code, redirect_uri, code_verifier };
+    let mut answer = client.post(format!("{page}/token")).form(&form).send().await.map_err(away)?;
+    if answer.status().is_client_error() {
+        let line = format!("{page} does not give a session for this code");
+        return Err(Failure::new(line).with(Exit::Refused));
+    }
+    let mut body = Zeroizing::new(Vec::with_capacity(LARGEST));
+    while let Some(chunk) = answer.chunk().await.map_err(away)? {
+        if body.len() + chunk.len() > LARGEST {
+            break;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let granted = serde_json::from_slice(&body).ok().filter(|_| answer.status().is_success());
+    // The text of an error could quote a token.
+    let line = || format!("{page} answers what cannot be understood");
+    granted.ok_or_else(|| Failure::new(line()).with(Exit::Unreachable))
+}

@@ -1,0 +1,167 @@
+//! The accounts of this machine, opened for one command.
+
+use std::path::{Path, PathBuf};
+
+use handstamp_client::storage::{Protection, SealedFile};
+use handstamp_client::{
+    AccountName, Accounts, AuthError, AuthState, HandstampBackend, SessionManager,
+};
+
+use super::{Place, failures, keep, notes};
+use crate::failure::{Exit, Failure, say};
+use crate::folders::home;
+
+/// The account that is used when nobody names one.
+const USUAL: &str = "default";
+
+/// The accounts, and the one that this command is about.
+pub(super) struct Opened {
+    pub(super) accounts: Accounts,
+    pub(super) name: AccountName,
+    folder: PathBuf,
+    protection: Protection,
+}
+
+/// What the environment says, if it says anything.
+pub(super) fn variable(name: &str) -> Result<Option<String>, Failure> {
+    let Some(text) = std::env::var_os(name).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let line = || Failure::new(format!("environment variable {name} is no text")).with(Exit::Usage);
+    text.into_string().map(Some).map_err(|_| line())
+}
+
+impl Opened {
+    /// Opens the accounts. Reads no session.
+    pub(super) fn open(account: Option<&AccountName>, place: &Place) -> Result<Self, Failure> {
+        let folder = folder(place)?;
+        let protection = keep::protection(place)?;
+        let accounts = {
+            let protection = protection.clone();
+            Accounts::open(&folder, move |_, path| manager(&path, protection.clone()))
+        };
+        let accounts = accounts.map_err(|error| failures::of_storage(&error))?;
+        let name = match account {
+            Some(name) => name.clone(),
+            None => named(&accounts)?,
+        };
+        Ok(Self { accounts, name, folder, protection })
+    }
+
+    /// Whatever happens in the account of this command.
+    pub(super) fn manager(&self) -> Result<SessionManager, Failure> {
+        self.manager_of(&self.name)
+    }
+
+    /// The manager of an account.
+    ///
+    /// # Errors
+    /// Exit 6 where there is no such account; exit 1 where it is not known whose it is.
+    pub(super) fn manager_of(&self, name: &AccountName) -> Result<SessionManager, Failure> {
+        if self.service_of(name)?.is_some() {
+            return Ok(self.accounts.account(name));
+        }
+        if self.path(name).exists() {
+            let line = format!("account {name} names no service; say which: login --service URL");
+            return Err(Failure::new(line));
+        }
+        Err(failures::nobody(name, None))
+    }
+
+    /// The service that an account belongs to.
+    pub(super) fn service_of(&self, name: &AccountName) -> Result<Option<String>, Failure> {
+        notes::service(&self.path(name))
+    }
+
+    /// The same of the account of this command.
+    pub(super) fn service(&self) -> Result<Option<String>, Failure> {
+        self.service_of(&self.name)
+    }
+
+    /// Where the session of an account lies.
+    pub(super) fn path(&self, name: &AccountName) -> PathBuf {
+        self.folder.join(format!("{name}.session"))
+    }
+
+    /// The folder of all of them.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file of the account of this command.
+    pub(super) fn file(&self) -> SealedFile {
+        SealedFile::new(self.path(&self.name), self.protection.clone())
+    }
+
+    /// Renews the tokens if that is due, so that no program ends while it asks for them.
+    pub(super) async fn renewed(&self) -> Result<SessionManager, Failure> {
+        let manager = self.manager()?;
+        manager.restore().await.map_err(|error| self.failed(error))?;
+        if manager.needs_refresh().await {
+            manager.refresh().await;
+        }
+        Ok(manager)
+    }
+
+    /// What a failure of the client means here. Notes the end of a session, so that it can be told
+    /// again.
+    pub(super) fn failed(&self, error: AuthError) -> Failure {
+        let path = self.path(&self.name);
+        match &error {
+            AuthError::Ended { reason } => notes::note_end(&path, reason.as_ref()),
+            AuthError::NotAuthenticated => {
+                return failures::nobody(&self.name, notes::end(&path).as_ref());
+            }
+            _ => {}
+        }
+        failures::of(&self.name, &error)
+    }
+
+    /// Tells the service of sign-outs that it has not heard of.
+    pub(super) async fn leave(&self) {
+        let Ok(manager) = self.manager() else { return };
+        if matches!(manager.state(), AuthState::Restoring | AuthState::Locked) {
+            return;
+        }
+        if manager.waiting_sign_outs() > 0 && !manager.deliver_sign_outs().await {
+            say(
+                "the service has not heard of an earlier sign-out yet; the next command tries again",
+            );
+        }
+    }
+}
+
+fn folder(place: &Place) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &place.accounts_dir {
+        return Ok(folder.clone());
+    }
+    if let Some(folder) = variable("HANDSTAMP_HOLDER_DIR")? {
+        return Ok(folder.into());
+    }
+    Ok(home("XDG_DATA_HOME", ".local/share", "--accounts-dir")?.join("handstamp").join("accounts"))
+}
+
+fn named(accounts: &Accounts) -> Result<AccountName, Failure> {
+    const NAME: &str = "HANDSTAMP_HOLDER_ACCOUNT";
+    if let Some(text) = variable(NAME)? {
+        let line = format!("environment variable {NAME} is {text:?}, which is no name");
+        return AccountName::new(&text).ok_or_else(|| Failure::new(line).with(Exit::Usage));
+    }
+    let current = accounts.current().map(|(name, _)| name);
+    let name = current.or_else(|| AccountName::new(USUAL));
+    name.ok_or_else(|| Failure::new("there is no account"))
+}
+
+/// The manager over a file. The address is part of what the file is sealed for.
+fn manager(path: &Path, protection: Protection) -> SessionManager {
+    let service = notes::service(path).ok().flatten();
+    let backend = service.as_deref().and_then(|address| HandstampBackend::new(address).ok());
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let account = format!("{name} {}", service.as_deref().unwrap_or_default());
+    let file = SealedFile::new(path, protection).for_account(&account);
+    let builder = SessionManager::builder().storage(file);
+    match backend {
+        Some(backend) => builder.backend(backend).build(),
+        None => builder.build(),
+    }
+}

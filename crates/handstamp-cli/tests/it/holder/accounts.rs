@@ -1,0 +1,54 @@
+//! Several accounts on one machine.
+
+use super::{Here, session_id};
+
+#[test]
+fn j08_two_accounts_are_signed_in_side_by_side_and_one_is_used_now() {
+    let here = Here::new();
+    here.login("ada", &[]);
+    let work = here.login("bert", &["--account", "work"]);
+    assert_eq!(here.run(&["whoami"]).good(), "bert\n", "whoever signed in last");
+    assert_eq!(here.run(&["whoami", "--account", "default"]).good(), "ada\n");
+    let listed = here.run(&["accounts", "list"]).good();
+    let line = |name: &str| listed.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(line("default").contains(" no ") && line("work").contains(" yes "), "{listed}");
+    here.run(&["accounts", "switch", "default"]).good();
+    assert_eq!(here.run(&["whoami"]).good(), "ada\n");
+    let json = here.run(&["accounts", "list", "--json"]).json();
+    let subjects = json["accounts"].as_array().unwrap().iter().map(|account| &account["subject"]);
+    assert_eq!(subjects.collect::<Vec<_>>(), ["ada", "bert"]);
+    here.run(&["accounts", "remove", "work"]).good();
+    here.run(&["whoami", "--account", "work"]).line(6);
+    assert_eq!(here.run(&["whoami"]).good(), "ada\n");
+    here.run(&["accounts", "remove", "work"]).line(3);
+    here.run(&["accounts", "switch", "work"]).line(3);
+    let ended = here.run(&["sessions", "why", session_id(&work)]).good();
+    assert!(ended.contains("logout"), "{ended}");
+}
+
+#[test]
+fn j08_the_environment_names_the_account_of_a_script() {
+    let here = Here::new();
+    here.login("ada", &[]);
+    here.login("bert", &["--account", "work"]);
+    let world = here.world.with("HANDSTAMP_HOLDER_ACCOUNT", "default");
+    assert_eq!(world.run(&["whoami"]).good(), "ada\n");
+    let world = world.with("HANDSTAMP_HOLDER_ACCOUNT", "Not A Name");
+    assert!(world.run(&["whoami"]).line(2).contains("HANDSTAMP_HOLDER_ACCOUNT"));
+}
+
+#[test]
+fn an_account_belongs_to_one_service() {
+    let (here, other) = (Here::new(), Here::new());
+    here.login("ada", &[]);
+    let login = ["login", "--with-token", "--service", &other.served.url];
+    let answer = other.sign_in("ada");
+    let line = here.world.feed(&login, super::refresh_token(&answer)).line(4);
+    assert!(line.contains("belongs to") && line.contains("--account"), "{line}");
+    let flags = ["--account", "other"];
+    here.world.feed(&[&login[..], &flags].concat(), super::refresh_token(&answer)).good();
+    assert_eq!(
+        here.run(&["accounts", "list", "--json"]).json()["accounts"].as_array().unwrap().len(),
+        2
+    );
+}
