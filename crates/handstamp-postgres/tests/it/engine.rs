@@ -1,4 +1,5 @@
-//! The engine's suite on PostgreSQL, of one process; several have a suite of their own.
+//! The engine's suite on PostgreSQL, by a process that others may share the database with; several
+//! have a suite of their own.
 
 use std::sync::{Arc, OnceLock};
 
@@ -24,9 +25,7 @@ impl One {
 
 impl Fixture for One {
     fn open(&self) -> BoxFuture<'_, Arc<dyn SessionStore>> {
-        Box::pin(async {
-            Arc::new(self.database().await.builder().alone().open().await.unwrap()) as _
-        })
+        Box::pin(async { Arc::new(self.database().await.open().await) as _ })
     }
 
     fn schedules(&self) -> u64 {

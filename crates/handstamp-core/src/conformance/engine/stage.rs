@@ -157,12 +157,16 @@ impl Stage {
         policy::standing(&loaded.record, head, answer.deployment, seen, now)
     }
 
+    /// Whether other processes may use the store.
+    pub fn is_shared(&self) -> bool {
+        self.gate.inner().capabilities().is_shared
+    }
+
     /// How late the idle limit ends a session: on a store that others write to, nobody knows activity
     /// to the second.
     pub async fn late(&self, cookie: &str) -> Duration {
         let idle = self.record(id_of(cookie)).await.idle_lifetime;
-        let is_shared = self.gate.inner().capabilities().is_shared;
-        idle.filter(|_| is_shared).map(policy::touch_slack).unwrap_or_default()
+        idle.filter(|_| self.is_shared()).map(policy::touch_slack).unwrap_or_default()
     }
 
     /// The records of `who` that are live by what is stored.
