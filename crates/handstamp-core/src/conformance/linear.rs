@@ -5,9 +5,12 @@ use std::collections::HashSet;
 
 /// What a client asks of a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ask {
+pub enum Ask {
+    /// Reads the number.
     Get,
+    /// Writes it.
     Set(u64),
+    /// Adds to it; what is not there is nought.
     Add(u64),
     /// Signs out, or signs in anew: the session ends.
     End,
@@ -15,8 +18,10 @@ pub(super) enum Ask {
 
 /// What a client is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Answer {
+pub enum Answer {
+    /// The number, if there is one.
     Value(Option<u64>),
+    /// It was done.
     Done,
     /// The session is over.
     Over,
@@ -26,11 +31,15 @@ pub(super) enum Answer {
 
 /// One operation of a history, with the moments of its call and its answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Operation {
-    pub(super) called: u64,
-    pub(super) answered: u64,
-    pub(super) ask: Ask,
-    pub(super) answer: Answer,
+pub struct Operation {
+    /// When the client asked.
+    pub called: u64,
+    /// When it was answered.
+    pub answered: u64,
+    /// What it asked.
+    pub ask: Ask,
+    /// What it was answered.
+    pub answer: Answer,
 }
 
 impl std::fmt::Debug for Operation {
@@ -69,8 +78,12 @@ impl Session {
     }
 }
 
-/// Whether the operations, at most 128, can be put into one order.
-pub(super) fn is_linearizable(history: &[Operation]) -> bool {
+/// Whether the operations on a session that begins without a number, at most 128, can be put into
+/// one order.
+///
+/// # Panics
+/// Where there are more.
+pub fn is_linearizable(history: &[Operation]) -> bool {
     assert!(history.len() <= 128, "a history of {} operations", history.len());
     place(history, 0, Session::default(), &mut HashSet::new())
 }

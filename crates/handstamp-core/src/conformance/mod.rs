@@ -49,7 +49,7 @@ mod heads;
 mod history;
 mod inserts;
 mod ledger;
-mod linear;
+pub mod linear;
 mod listing;
 mod loading;
 pub mod nodes;

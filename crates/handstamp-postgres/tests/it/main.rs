@@ -7,6 +7,8 @@ mod agreeing;
 mod at_once;
 mod contract;
 mod engine;
+mod following;
+mod histories;
 mod model;
 mod nodes;
 mod open;

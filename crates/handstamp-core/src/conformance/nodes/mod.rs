@@ -62,6 +62,7 @@ macro_rules! nodes_suite {
             no_save_on_another_node_undoes_a_sign_out
             a_node_that_writes_without_a_pause_outruns_nobody
             never_more_than_the_limit_over_two_nodes
+            lists_of_both_nodes_equal_a_scan
             histories_over_two_nodes_are_linearizable
             histories_of_those_who_catch_up_are_linearizable
         } }

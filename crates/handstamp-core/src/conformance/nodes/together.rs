@@ -155,6 +155,45 @@ pub async fn never_more_than_the_limit_over_two_nodes(nodes: Nodes) {
     assert_eq!(head.live, 5);
 }
 
+/// While sessions of four people begin and end on both nodes at once, and afterwards: what either node
+/// lists of each is what a scan finds, and as many as the head counts.
+pub async fn lists_of_both_nodes_equal_a_scan(nodes: Nodes) {
+    const PEOPLE: [&str; 4] = ["ada", "bob", "eve", "joe"];
+    let tasks: Vec<_> = (0..32)
+        .map(|n| {
+            let (here, there) = (either(&nodes, n), either(&nodes, n + 1));
+            let (here, there) = (here.sessions.clone(), there.sessions.clone());
+            tokio::spawn(async move {
+                let begun = here.begin(PEOPLE[n / 2 % 4]).await.unwrap();
+                if n % 3 != 0 {
+                    let (id, why) = (begun.record.id, EndReason::Revoked);
+                    there.end(id, why, None).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    for who in PEOPLE {
+        let subject = crate::id::Subject::new(who).unwrap();
+        for node in [&nodes.a, &nodes.b] {
+            let store = node.gate.inner();
+            let page = crate::store::Page::first(100);
+            let listed = store.by_subject(&subject, false, &page).await.unwrap().records;
+            let filter = crate::store::Filter {
+                subject: Some(subject.clone()),
+                is_live: Some(true),
+                ..crate::store::Filter::default()
+            };
+            let scanned = store.scan(&filter, &page).await.unwrap().records;
+            assert_eq!(listed, scanned, "{who}");
+            let head = store.heads(std::slice::from_ref(&subject)).await.unwrap().remove(0);
+            assert_eq!(head.live as usize, listed.len(), "{who}");
+        }
+    }
+}
+
 /// Clients of both nodes, whose caches are not trusted, see one order of what happens to a session.
 pub async fn histories_over_two_nodes_are_linearizable(nodes: Nodes) {
     recorded::histories_of(&stores(&nodes), 1, 12, false).await;
