@@ -32,14 +32,18 @@ pub trait Clock: Send + Sync + 'static {
 /// (`CLOCK_MONOTONIC`); elsewhere as far as [`std::time::Instant`] does.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
-    wall: SystemTime,
-    started: Duration,
+    /// What the wall clock showed when the steady one stood at nothing, in milliseconds.
+    origin: i64,
 }
 
 impl SystemClock {
     /// Reads both clocks.
     pub fn new() -> Self {
-        Self { wall: SystemTime::now(), started: steady() }
+        Self::showing(SystemTime::now().into())
+    }
+
+    fn showing(now: Time) -> Self {
+        Self { origin: now.as_millis().saturating_sub(steady_millis()) }
     }
 }
 
@@ -51,7 +55,7 @@ impl Default for SystemClock {
 
 impl Clock for SystemClock {
     fn now(&self) -> Time {
-        (self.wall + steady().saturating_sub(self.started)).into()
+        Time::from_millis(self.origin.saturating_add(steady_millis()))
     }
 
     fn elapsed(&self) -> Duration {
@@ -69,7 +73,7 @@ impl Clock for SystemClock {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn steady() -> Duration {
+fn steady_time() -> rustix::time::Timespec {
     use rustix::time::{ClockId, clock_gettime};
 
     #[cfg(not(target_vendor = "apple"))]
@@ -77,9 +81,27 @@ fn steady() -> Duration {
     #[cfg(target_vendor = "apple")]
     const STEADY: ClockId = ClockId::Monotonic;
 
-    let time = clock_gettime(STEADY);
+    clock_gettime(STEADY)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn steady() -> Duration {
+    let time = steady_time();
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// The same in milliseconds: each token that is handed out costs one of these.
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn steady_millis() -> i64 {
+    let time = steady_time();
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
+    time.tv_sec * 1000 + i64::from(nanos / 1_000_000)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn steady_millis() -> i64 {
+    i64::try_from(steady().as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
@@ -115,12 +137,11 @@ mod tests {
 
     #[test]
     fn a_wall_clock_that_was_set_while_the_program_runs_moves_nothing() {
-        let ahead = SystemTime::now() + Duration::from_secs(3600);
-        let clock = SystemClock { wall: ahead, started: steady() };
-        assert!(clock.now() >= Time::from(ahead));
-        let behind = SystemTime::now() - Duration::from_secs(3600);
-        let clock = SystemClock { wall: behind, started: steady() };
-        assert!(clock.now() < Time::from(behind + Duration::from_secs(60)));
+        let now = Time::from(SystemTime::now());
+        let ahead = later(now, Duration::from_secs(3600));
+        assert!(SystemClock::showing(ahead).now() >= ahead);
+        let behind = earlier(now, Duration::from_secs(3600));
+        assert!(SystemClock::showing(behind).now() < later(behind, Duration::from_secs(60)));
     }
 
     #[test]

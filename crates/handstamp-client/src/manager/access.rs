@@ -44,9 +44,6 @@ impl Inner {
     }
 
     pub(super) async fn token(self: &Arc<Self>) -> Result<Token, AuthError> {
-        if let Some(token) = self.quick.token(self.clock.now()) {
-            return Ok(token);
-        }
         self.restore().await?;
         let session = self.session().ok_or_else(|| self.nobody())?;
         if !self.is_expired(&session) {
@@ -121,7 +118,11 @@ impl SessionManager {
     /// [`AuthError::NotAuthenticated`], [`AuthError::TokenExpired`] and [`AuthError::Ended`]: sign
     /// in. [`AuthError::Offline`]: later. [`AuthError::Storage`].
     pub async fn token(&self) -> Result<Token, AuthError> {
-        self.inner.token().await
+        match self.inner.quick.token(self.inner.clock.now()) {
+            Some(token) => Ok(token),
+            // In a box, so that callers who never come here do not carry it about.
+            None => Box::pin(self.inner.token()).await,
+        }
     }
 
     /// Renews the tokens now, or takes part in that if it is under way.
