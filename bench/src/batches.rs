@@ -83,7 +83,7 @@ async fn commits(
         for chunk in records.chunks_mut(BATCH) {
             let groups =
                 chunk.iter_mut().map(|record| group(record, changes)).collect::<Result<_, _>>()?;
-            let batch = Batch { groups, sealer: sealer.clone() };
+            let batch = Batch::new(groups, sealer.clone());
             let start = Instant::now();
             let outcomes = store.commit(batch).await?;
             spent += start.elapsed();
