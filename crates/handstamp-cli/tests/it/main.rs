@@ -10,6 +10,7 @@ mod demo;
 mod holder;
 mod keys;
 mod killed;
+mod nodes;
 mod operate;
 mod serve;
 mod usage;

@@ -189,10 +189,21 @@ impl Served {
         next_line(&mut self.err, text)
     }
 
-    /// Asks it to stop by a signal; answers its exit code and the rest of its output.
-    pub(crate) fn stop(mut self) -> Ran {
+    fn ask_to_stop(&self) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Asks it to stop by a signal, and waits until it has, in peace.
+    pub(crate) fn terminate(&mut self) {
+        self.ask_to_stop();
+        let ended = self.process.wait().unwrap();
+        assert!(ended.success(), "{ended}");
+    }
+
+    /// Asks it to stop by a signal; answers its exit code and the rest of its output.
+    pub(crate) fn stop(mut self) -> Ran {
+        self.ask_to_stop();
         let mut ran = Ran { exit: 0, out: String::new(), err: String::new() };
         self.out.read_to_string(&mut ran.out).unwrap();
         self.err.read_to_string(&mut ran.err).unwrap();

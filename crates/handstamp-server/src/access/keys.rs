@@ -19,6 +19,13 @@ use crate::settings::{self, Tokens};
 const SHELF: &str = "signing_keys";
 const PURPOSE: &str = "signing keys of access tokens";
 
+/// Has a note for each algorithm, written with every key that is made: of several processes that find
+/// one due at once, one makes it, and the others take that.
+const TURNS: &str = "signing_key_turns";
+
+/// How often another process may be faster.
+const TRIES: usize = 8;
+
 /// How long a key is published before it signs: longer than verifiers keep the set.
 const PUBLISHED_AHEAD: Duration = Duration::from_secs(600);
 
@@ -33,6 +40,12 @@ struct Stored {
     algorithm: String,
     sealed: Sealed,
     created_at: Timestamp,
+}
+
+/// The key that was made last.
+#[derive(Serialize, Deserialize)]
+struct Turn {
+    kid: String,
 }
 
 /// A key of the ledger, opened.
@@ -70,13 +83,27 @@ impl SigningKeys {
 
     /// The keys as they are at `now`; the next one is made if it is due.
     pub(super) async fn current(&self, now: Timestamp) -> Result<(KeysInUse, KeySet), StartError> {
-        let mut opened = self.open_all().await?;
-        if self.algorithm != Algorithm::Hs256 && self.is_next_due(&opened, now) {
-            opened.push(self.make(now).await?);
-        }
+        let mut opened = self.open_or_make(now).await?;
         opened.sort_by_key(|one| std::cmp::Reverse(one.created_at));
         self.remove_old(&mut opened, now).await?;
         self.assemble(opened, now).map_err(|error| StartError::SigningKeys(error.to_string()))
+    }
+
+    /// The keys of the ledger, and the next among them if it is due, whoever made it.
+    async fn open_or_make(&self, now: Timestamp) -> Result<Vec<Opened>, StartError> {
+        for _ in 0..TRIES {
+            let turn = self.ledger.get(TURNS, self.algorithm.as_str()).await;
+            let turn = turn.map_err(LedgerError::from)?.map(|entry| entry.version);
+            let mut opened = self.open_all().await?;
+            if self.algorithm == Algorithm::Hs256 || !self.is_next_due(&opened, now) {
+                return Ok(opened);
+            }
+            if let Some(made) = self.make(now, turn).await? {
+                opened.push(made);
+                return Ok(opened);
+            }
+        }
+        Err(LedgerError::Invalid("other processes were faster").into())
     }
 
     /// Whether a key must be made: there is none of the algorithm, or the newest will be old by
@@ -87,7 +114,8 @@ impl SigningKeys {
         self.rotate_after.is_some_and(|after| now.since(newest) + PUBLISHED_AHEAD >= after)
     }
 
-    async fn make(&self, now: Timestamp) -> Result<Opened, StartError> {
+    /// Makes a key, unless another process has made one since the turn of that version.
+    async fn make(&self, now: Timestamp, turn: Option<u64>) -> Result<Option<Opened>, StartError> {
         let failed = |error: &dyn std::fmt::Display| StartError::SigningKeys(error.to_string());
         let key = SigningKey::generate(self.algorithm).map_err(|error| failed(&error))?;
         let bytes = key.export().map_err(|error| failed(&error))?;
@@ -96,15 +124,24 @@ impl SigningKeys {
         let algorithm = self.algorithm.as_str().to_owned();
         let stored = Stored { algorithm, sealed, created_at: now };
         let put = Put::new(SHELF, key.kid(), &stored).map_err(LedgerError::from)?;
-        self.write(put.if_absent()).await?;
+        let note = Turn { kid: key.kid().to_owned() };
+        let note = Put::new(TURNS, self.algorithm.as_str(), &note).map_err(LedgerError::from)?;
+        let note = match turn {
+            Some(version) => note.if_version(version),
+            None => note.if_absent(),
+        };
+        if !self.write(vec![put.if_absent(), note]).await? {
+            return Ok(None);
+        }
         tracing::info!(kid = key.kid(), "a signing key was made");
-        Ok(Opened { key, created_at: now })
+        Ok(Some(Opened { key, created_at: now }))
     }
 
-    async fn write(&self, put: Put) -> Result<(), LedgerError> {
-        match self.ledger.write(vec![put]).await? {
-            Written::Applied(_) => Ok(()),
-            Written::Conflict { .. } => Err(LedgerError::Invalid("another process was faster")),
+    /// Whether nobody was faster.
+    async fn write(&self, puts: Vec<Put>) -> Result<bool, LedgerError> {
+        match self.ledger.write(puts).await? {
+            Written::Applied(_) => Ok(true),
+            Written::Conflict { .. } => Ok(false),
             Written::Invalid { why, .. } => Err(LedgerError::Invalid(why)),
         }
     }
@@ -143,7 +180,7 @@ impl SigningKeys {
             let again = Stored { sealed, ..stored.clone() };
             let put = Put::new(SHELF, &entry.key, &again).map_err(LedgerError::from)?;
             // Whoever was faster sealed it too.
-            let _ = self.write(put.if_version(entry.version)).await;
+            let _ = self.write(vec![put.if_version(entry.version)]).await;
         }
         Ok(Some(Opened { key, created_at: stored.created_at }))
     }

@@ -9,15 +9,15 @@ use handstamp_core::SessionId;
 use serde_json::{Value as Json, json};
 
 /// Choices that a seed makes, by SplitMix64.
-pub(super) struct Draw(Cell<u64>);
+pub(crate) struct Draw(Cell<u64>);
 
 impl Draw {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(crate) const fn new(seed: u64) -> Self {
         Self(Cell::new(seed))
     }
 
     /// One of the numbers below `end`.
-    pub(super) fn below(&self, end: u64) -> u64 {
+    pub(crate) fn below(&self, end: u64) -> u64 {
         let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.0.set(state);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,27 +28,27 @@ impl Draw {
 
 /// What a client does to a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Refresh,
     End,
 }
 
 /// What a client knows of a session.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(crate) struct Known {
     /// The last token that was handed out.
-    pub(super) token: String,
+    pub(crate) token: String,
     /// How often it was acknowledged to be refreshed.
-    pub(super) refreshes: u32,
-    pub(super) is_ended: bool,
+    pub(crate) refreshes: u32,
+    pub(crate) is_ended: bool,
     /// What was asked and not answered.
-    pub(super) under_way: Option<Act>,
+    pub(crate) under_way: Option<Act>,
 }
 
 /// Somebody who does one thing at a time.
-pub(super) struct Client {
-    pub(super) subject: String,
-    pub(super) sessions: BTreeMap<String, Known>,
+pub(crate) struct Client {
+    pub(crate) subject: String,
+    pub(crate) sessions: BTreeMap<String, Known>,
     /// The sessions that were in use when the service was killed, to be looked at first.
     recent: Vec<String>,
     /// How often the service was killed under it.
@@ -58,28 +58,28 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(seed: u64, number: u64) -> Self {
+    pub(crate) fn new(seed: u64, number: u64) -> Self {
         let draw = Draw::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
         let (sessions, recent) = (BTreeMap::new(), Vec::new());
         Self { subject: format!("user-{number}"), sessions, recent, kills: 0, count: 0, draw }
     }
 
     /// How much was acknowledged since this was asked before.
-    pub(super) fn take_count(&mut self) -> u32 {
+    pub(crate) fn take_count(&mut self) -> u32 {
         std::mem::take(&mut self.count)
     }
 
     /// How many sessions may have begun that it never heard of: one at each kill.
-    pub(super) const fn kills(&self) -> usize {
+    pub(crate) const fn kills(&self) -> usize {
         self.kills
     }
 
-    pub(super) fn knows(&self, id: SessionId) -> bool {
+    pub(crate) fn knows(&self, id: SessionId) -> bool {
         self.sessions.contains_key(&id.to_string())
     }
 
     /// Works until the service is gone.
-    pub(super) fn work(&mut self, url: &str, key: &str) {
+    pub(crate) fn work(&mut self, url: &str, key: &str) {
         self.kills += 1;
         let Ok(mut wire) = Wire::open(url) else { return };
         let _gone = self.try_to_work(&mut wire, key);
@@ -173,21 +173,48 @@ impl Client {
 }
 
 /// A connection that is kept.
-struct Wire {
+pub(crate) struct Wire {
     stream: BufReader<TcpStream>,
     host: String,
+    /// What the last end said of the state that it left.
+    pub(crate) cursor: Option<String>,
 }
 
 impl Wire {
-    fn open(url: &str) -> io::Result<Self> {
+    pub(crate) fn open(url: &str) -> io::Result<Self> {
         let host = url.strip_prefix("http://").unwrap().to_owned();
         let stream = TcpStream::connect(&host)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), host })
+        Ok(Self { stream: BufReader::new(stream), host, cursor: None })
+    }
+
+    /// Gets what is there for whoever has this key or access token.
+    pub(crate) fn get(&mut self, path: &str, bearer: &str) -> io::Result<(u16, Json)> {
+        self.get_with(path, bearer, "")
+    }
+
+    /// The same, with more headers.
+    pub(crate) fn get_with(
+        &mut self,
+        path: &str,
+        bearer: &str,
+        headers: &str,
+    ) -> io::Result<(u16, Json)> {
+        let host = &self.host;
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {bearer}\r\n{headers}\r\n"
+        );
+        self.stream.get_mut().write_all(request.as_bytes())?;
+        self.answer()
     }
 
     /// Posts JSON; answers status and body once both have come whole.
-    fn ask(&mut self, path: &str, key: Option<&str>, body: &Json) -> io::Result<(u16, Json)> {
+    pub(crate) fn ask(
+        &mut self,
+        path: &str,
+        key: Option<&str>,
+        body: &Json,
+    ) -> io::Result<(u16, Json)> {
         let (body, host) = (body.to_string(), &self.host);
         let key = key.map(|key| format!("Authorization: Bearer {key}\r\n")).unwrap_or_default();
         let request = format!(
@@ -196,19 +223,24 @@ impl Wire {
             body.len()
         );
         self.stream.get_mut().write_all(request.as_bytes())?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> io::Result<(u16, Json)> {
         let status = self.line()?.split(' ').nth(1).and_then(|status| status.parse().ok());
         let mut length = 0;
         loop {
-            let line = self.line()?.to_ascii_lowercase();
-            match line.split_once(':') {
-                Some(("content-length", value)) => length = value.trim().parse().unwrap(),
-                Some(_) => {}
-                None => break,
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            match name.to_ascii_lowercase().as_str() {
+                "content-length" => length = value.trim().parse().unwrap(),
+                "handstamp-cursor" => self.cursor = Some(value.trim().to_owned()),
+                _ => {}
             }
         }
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer)?;
-        Ok((status.unwrap(), serde_json::from_slice(&answer)?))
+        Ok((status.unwrap(), serde_json::from_slice(&answer).unwrap_or_default()))
     }
 
     fn line(&mut self) -> io::Result<String> {

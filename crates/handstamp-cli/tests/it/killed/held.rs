@@ -14,7 +14,15 @@ use super::clients::{Act, Client, Known};
 /// Compares the database with what was acknowledged, and what was under way.
 pub(super) fn agrees(database: &Path, clients: &[Client]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (records, events) = runtime.block_on(read(database));
+    runtime.block_on(async {
+        let store = SqliteStore::open(database).await.unwrap();
+        holds(&store, clients).await;
+    });
+}
+
+/// Compares what a store holds, whoever wrote it, with what was acknowledged, and what was under way.
+pub(crate) async fn holds(store: &dyn SessionStore, clients: &[Client]) {
+    let (records, events) = read(store).await;
     told_exactly(&records, &events);
     for client in clients {
         let of_client = records.values().filter(|record| {
@@ -64,17 +72,27 @@ fn told_exactly(records: &BTreeMap<SessionId, Record>, events: &[Event]) {
     assert_eq!(told, happened.collect());
 }
 
-async fn read(database: &Path) -> (BTreeMap<SessionId, Record>, Vec<Event>) {
-    let store = SqliteStore::open(database).await.unwrap();
-    let batches = store.sealed(store.meta().writer, 0, usize::MAX >> 1).await.unwrap();
-    let events = batches.into_iter().flat_map(|batch| batch.events).collect();
+async fn read(store: &dyn SessionStore) -> (BTreeMap<SessionId, Record>, Vec<Event>) {
+    let mut events = Vec::new();
+    for writer in store.writers().await.unwrap() {
+        let batches = store.sealed(writer, 0, usize::MAX >> 1).await.unwrap();
+        events.extend(batches.into_iter().flat_map(|batch| batch.events));
+    }
+    (records(store, &Filter::default()).await, events)
+}
+
+/// All records that a filter takes.
+pub(crate) async fn records(
+    store: &dyn SessionStore,
+    filter: &Filter,
+) -> BTreeMap<SessionId, Record> {
     let (mut records, mut page) = (BTreeMap::new(), Page::first(1000));
     loop {
-        let found = store.scan(&Filter::default(), &page).await.unwrap();
+        let found = store.scan(filter, &page).await.unwrap();
         records.extend(found.records.into_iter().map(|record| (record.id, record)));
         match found.next {
             Some(next) => page.after = Some(next),
-            None => return (records, events),
+            None => return records,
         }
     }
 }

@@ -4,8 +4,8 @@
 //! SIGKILL spares what the system has in its page cache; that the sync comes before the answer is
 //! shown by the tests of the store.
 
-mod clients;
-mod held;
+pub(crate) mod clients;
+pub(crate) mod held;
 
 use std::time::{Duration, Instant};
 
