@@ -4,9 +4,10 @@ use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use handstamp_postgres::testing::block_on;
 use serde_json::json;
 
-use super::{Shared, accepts, sign_out, text};
+use super::{Shared, accepts, sign_out, text, wires};
 use crate::killed::clients::Wire;
 use crate::world::Served;
 
@@ -98,6 +99,25 @@ fn a_rolling_restart_behind_nginx_costs_no_request() {
         is_over.store(true, Ordering::SeqCst);
     });
     println!("{} requests were answered over four restarts", answered.into_inner());
+}
+
+/// What a newer version of the program adds to the schema does not stop those that run; one that
+/// starts afterwards is refused.
+#[test]
+fn nodes_that_run_go_on_where_a_newer_one_brings_the_schema_up() {
+    let shared = Shared::new();
+    let served = shared.pair(&[]);
+    let newer = "ALTER TABLE handstamp.sessions ADD COLUMN is_newer BOOLEAN NOT NULL DEFAULT FALSE;
+        INSERT INTO handstamp.versions (version)
+        SELECT max(version) + 1 FROM handstamp.versions";
+    block_on(shared.database.run(newer));
+    for wire in &mut wires(&served) {
+        a_life(&shared, wire, "ada");
+    }
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--keys", "shared.keys", "--data-dir", "new"];
+    let refused = shared.world.run(&serve);
+    assert_ne!(refused.exit, 0);
+    assert!(refused.err.contains("newer"), "{}", refused.err);
 }
 
 /// A session from its begin to its end; answers how many requests that took.
