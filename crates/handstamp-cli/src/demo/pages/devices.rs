@@ -66,9 +66,11 @@ pub(in crate::demo) async fn show(State(app): State<Arc<App>>, user: RequireUser
     page(&Page { frame, here, others, ended, longest_name: LONGEST_NAME })
 }
 
+/// What a device is: in its own words if it has any, as a terminal has.
 fn words(record: &Record) -> String {
-    let known = record.client.user_agent.as_deref().and_then(device_words);
-    known.unwrap_or_else(|| "Unknown device".into())
+    let told = record.client.device.as_deref().map(Into::into);
+    let known = || record.client.user_agent.as_deref().and_then(device_words);
+    told.or_else(known).unwrap_or_else(|| "Unknown device".into())
 }
 
 fn device(record: &Record, now: Timestamp) -> Device {

@@ -3,6 +3,9 @@
 mod accounts;
 mod browser;
 mod files;
+mod kept;
+mod keyring;
+mod secrets;
 mod sessions;
 
 use handstamp_client::SessionManager;
