@@ -38,7 +38,6 @@ pub struct Builder {
     patience: Duration,
     keep_changes: u32,
     is_prepared: bool,
-    is_shared: bool,
 }
 
 impl std::fmt::Debug for Builder {
@@ -55,8 +54,8 @@ impl std::fmt::Debug for Builder {
 impl Builder {
     const fn new(from: From) -> Self {
         let (connections, patience) = (CONNECTIONS, PATIENCE);
-        let (keep_changes, is_prepared, is_shared) = (KEEP_CHANGES, true, true);
-        Self { from, connections, patience, keep_changes, is_prepared, is_shared }
+        let (keep_changes, is_prepared) = (KEEP_CHANGES, true);
+        Self { from, connections, patience, keep_changes, is_prepared }
     }
 
     pub(crate) fn of_url(url: &str) -> Self {
@@ -102,15 +101,6 @@ impl Builder {
         self
     }
 
-    /// Declares that nobody else uses the data, which nothing makes true: for tests of the engine that
-    /// are about one process.
-    #[cfg(feature = "testing")]
-    #[must_use]
-    pub const fn alone(mut self) -> Self {
-        self.is_shared = false;
-        self
-    }
-
     /// Opens the store; makes its schema where that is missing, and brings up an older one.
     ///
     /// # Errors
@@ -129,9 +119,8 @@ impl Builder {
         let (bell, heard) = (Bell::default(), watch::Sender::new(0));
         let desk = Desk::new(link.clone(), seat, i64::from(self.keep_changes), bell.clone());
         let meta = Meta { partition_key, writer: seat.writer };
-        let is_shared = self.is_shared;
         let capabilities =
-            Capabilities { durability, is_shared, has_filters: true, is_transactional: true };
+            Capabilities { durability, is_shared: true, has_filters: true, is_transactional: true };
         let store = PostgresStore::new(link.clone(), desk, meta, capabilities, heard, clock);
         store.start(Tasks::start(bell.work(link)));
         Ok(store)
