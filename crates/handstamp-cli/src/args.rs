@@ -58,6 +58,10 @@ pub(crate) enum Command {
     #[cfg(feature = "serve")]
     #[command(subcommand)]
     Audit(crate::operate::audit::Command),
+    /// Copy a store to another, live; sign everybody out of one that was restored
+    #[cfg(feature = "serve")]
+    #[command(subcommand)]
+    Store(crate::store::Command),
     /// Print a new link that signs an operator in to the dashboard, once
     #[cfg(feature = "serve")]
     Dashboard(crate::operate::dashboard::Options),

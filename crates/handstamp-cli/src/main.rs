@@ -27,6 +27,8 @@ mod serve;
 mod settings;
 #[cfg(any(feature = "demo", feature = "serve"))]
 mod signals;
+#[cfg(feature = "serve")]
+mod store;
 #[cfg(any(feature = "holder", feature = "serve"))]
 mod words;
 
@@ -63,6 +65,8 @@ fn run(command: &Command) -> ExitCode {
         Command::Subject(command) => operate::subject::run(command),
         #[cfg(feature = "serve")]
         Command::Audit(command) => operate::audit::run(command),
+        #[cfg(feature = "serve")]
+        Command::Store(command) => store::run(command),
         #[cfg(feature = "serve")]
         Command::Dashboard(options) => operate::dashboard::run(options),
         #[cfg(feature = "serve")]

@@ -36,6 +36,7 @@ pub mod text;
 pub mod time;
 pub mod token;
 mod touch;
+pub mod transfer;
 pub mod verdict;
 mod watch;
 

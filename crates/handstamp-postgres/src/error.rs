@@ -1,5 +1,7 @@
 //! What can go wrong when a store is opened.
 
+use handstamp_core::transfer::Standing;
+
 use crate::fault::Fault;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -50,6 +52,22 @@ pub enum PostgresError {
         /// The newest schema that this version can use.
         known: u32,
     },
+    /// The database was written by an older version, or is empty, and is only to be read. Retrying
+    /// helps once the service of this version has been started on it, which brings it up.
+    #[error("the database has schema {found}, this version needs {known}; start the service on it")]
+    OlderSchema {
+        /// The schema of the database; 0 where there is none.
+        found: u32,
+        /// The schema that is needed.
+        known: u32,
+    },
+    /// Everything in it was taken to another store, from which everybody is served. Retrying never
+    /// helps.
+    #[error("the database was copied to another store and left; use that one")]
+    Left,
+    /// It is being filled from another store. Retrying helps once that has come to its end.
+    #[error("the database is a copy that is not finished; run handstamp store copy with --finish")]
+    Unfinished,
     /// Anything else.
     #[error("the store on PostgreSQL cannot be opened")]
     Other(#[source] Source),
@@ -68,6 +86,8 @@ impl From<Fault> for PostgresError {
         }
         match fault {
             Fault::Replica => Self::ReadOnly,
+            Fault::NotServed(Standing::Left(_)) => Self::Left,
+            Fault::NotServed(_) => Self::Unfinished,
             Fault::Late => Self::Unreachable(Box::new(fault)),
             Fault::Sql(error) => Self::of(error),
             other => Self::Other(Box::new(other)),

@@ -1,6 +1,7 @@
 //! What can go wrong while a job is worked on, and what its caller hears of it.
 
 use handstamp_core::store::StoreError;
+use handstamp_core::transfer::Standing;
 
 /// A job could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,9 @@ pub(crate) enum Fault {
     /// The server is a replica: what it says may be old.
     #[error("the database is a replica and may be behind")]
     Replica,
+    /// The database is being filled, or was left: nobody is served from it.
+    #[error("the database is no longer, or not yet, to be served from")]
+    NotServed(Standing),
     /// Others changed what the job was decided on; it is decided again.
     #[error("others are changing the same")]
     Raced,

@@ -22,6 +22,7 @@ mod changes;
 mod clock;
 mod commit;
 mod conditions;
+mod content;
 mod cursor;
 mod desk;
 mod erase;
@@ -45,6 +46,7 @@ pub mod testing;
 mod wake;
 mod write;
 
+pub use content::PostgresContent;
 pub use error::PostgresError;
 pub use open::Builder;
 pub use store::PostgresStore;

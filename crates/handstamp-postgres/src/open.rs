@@ -106,9 +106,7 @@ impl Builder {
     /// # Errors
     /// [`PostgresError`], whose variants say what to do.
     pub async fn open(self) -> Result<PostgresStore, PostgresError> {
-        let pool = self.pool().await?;
-        let link = Link::new(pool, self.patience, self.is_prepared);
-        let durability = ask_server(&link).await?;
+        let (link, durability) = self.link().await?;
         schema::migrate(&link).await?;
         if let Err(fault) = schema::make_partitions(&link).await {
             tracing::warn!(%fault, "the months ahead have no partitions; their events lie elsewhere");
@@ -124,6 +122,13 @@ impl Builder {
         let store = PostgresStore::new(link.clone(), desk, meta, capabilities, heard, clock);
         store.start(Tasks::start(bell.work(link)));
         Ok(store)
+    }
+
+    /// The way to the server, which was found to be one that can be used.
+    pub(crate) async fn link(&self) -> Result<(Link, Durability), PostgresError> {
+        let link = Link::new(self.pool().await?, self.patience, self.is_prepared);
+        let durability = ask_server(&link).await?;
+        Ok((link, durability))
     }
 
     async fn pool(&self) -> Result<PgPool, PostgresError> {

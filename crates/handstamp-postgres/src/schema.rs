@@ -16,7 +16,7 @@ pub(crate) const MIGRATIONS: [&str; 2] =
     [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
 
 #[allow(clippy::cast_possible_truncation, reason = "there are few")]
-const NEWEST: u32 = MIGRATIONS.len() as u32;
+pub(crate) const NEWEST: u32 = MIGRATIONS.len() as u32;
 
 /// Whoever migrates waits for the others here.
 const ONE_AT_A_TIME: &str = "SELECT pg_advisory_xact_lock(5208208757389214033)";
@@ -49,7 +49,7 @@ pub(crate) async fn migrate(link: &Link) -> Result<(), PostgresError> {
 }
 
 /// The version of the schema; 0 where there is none. One that is newer is refused.
-async fn found(link: &Link) -> Result<u32, PostgresError> {
+pub(crate) async fn found(link: &Link) -> Result<u32, PostgresError> {
     let rows = link.rows(|| sqlx::query(IS_THERE)).await?;
     if !is_there(&rows)? {
         return Ok(0);

@@ -9,6 +9,7 @@ use handstamp_core::chain::Link as ChainLink;
 use handstamp_core::random::{SystemRng, random};
 use sqlx::postgres::PgRow;
 
+use crate::content::standing;
 use crate::fault::Fault;
 use crate::link::{Link, Transaction, With};
 use crate::rows::Columns;
@@ -82,7 +83,9 @@ impl Seat {
     }
 
     async fn try_take(link: &Link, holder: [u8; 16]) -> Result<Self, Fault> {
-        let mut transaction = link.begin(With::Anybody).await?;
+        // Who leaves the store, or fills it, waits for this, or this for them.
+        let mut transaction = link.begin(With::Commits).await?;
+        standing::served(&mut transaction).await?;
         let free = sqlx::query(FREE).bind(f64::from(u32::try_from(LEASE).unwrap_or(u32::MAX)));
         let writer = match transaction.rows(free).await?.first() {
             Some(row) => {

@@ -25,6 +25,34 @@ pub enum SqliteError {
         /// The newest schema that this version can use.
         known: u32,
     },
+    /// The database was written by an older version and is only to be read. Retrying helps once the
+    /// service of this version has been started on it, which brings it up.
+    #[error("the database has schema {found}, this version needs {known}; start the service on it")]
+    OlderSchema {
+        /// The schema of the database.
+        found: u32,
+        /// The schema that is needed.
+        known: u32,
+    },
+    /// There is no such file. Retrying helps once there is.
+    #[error("there is no database at {path}")]
+    Missing {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Everything in it was taken to another store, from which everybody is served. Retrying never
+    /// helps.
+    #[error("{path} was copied to another store and left; use that one")]
+    Left {
+        /// The database.
+        path: PathBuf,
+    },
+    /// It is being filled from another store. Retrying helps once that has come to its end.
+    #[error("{path} is a copy that is not finished; run handstamp store copy with --finish")]
+    Unfinished {
+        /// The database.
+        path: PathBuf,
+    },
     /// The file is a database of another program. Nothing in it was changed.
     #[error("{path} belongs to another program; name another file")]
     NotOurs {

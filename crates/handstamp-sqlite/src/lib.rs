@@ -20,6 +20,7 @@ mod changes;
 mod checkpoint;
 mod commit;
 mod connection;
+mod content;
 mod cursor;
 mod erase;
 mod error;
@@ -41,6 +42,7 @@ mod store;
 mod testing;
 mod writer;
 
+pub use content::SqliteContent;
 pub use error::SqliteError;
 pub use open::{Builder, Synchronous};
 pub use store::SqliteStore;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use handstamp_core::store::Meta;
+use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::checkpoint::Checkpoints;
@@ -13,7 +14,7 @@ use crate::readers::Readers;
 use crate::state::{self, State};
 use crate::store::SqliteStore;
 use crate::writer::{Desk, Writer};
-use crate::{connection, files, schema};
+use crate::{connection, content, files, schema};
 
 const READERS: usize = 4;
 const MOST_READERS: usize = 64;
@@ -91,11 +92,11 @@ impl Builder {
     }
 }
 
-fn open(
+/// A database that this process alone may write: its one name, its lock, and a connection.
+pub(crate) fn hold(
     path: &Path,
     synchronous: Synchronous,
-    keep_changes: i64,
-) -> Result<(Desk, Opened), SqliteError> {
+) -> Result<(PathBuf, Lock, Connection), SqliteError> {
     let path = files::prepare(path)?;
     let lock = Lock::take(&path)?;
     let of_sqlite = |error| SqliteError::of_sqlite(&path, error);
@@ -105,7 +106,17 @@ fn open(
     files::restrict_all(&path)?;
     connection::make_writer(&connection, synchronous).map_err(of_sqlite)?;
     schema::migrate(&path, &mut connection)?;
+    Ok((path, lock, connection))
+}
+
+fn open(
+    path: &Path,
+    synchronous: Synchronous,
+    keep_changes: i64,
+) -> Result<(Desk, Opened), SqliteError> {
+    let (path, lock, connection) = hold(path, synchronous)?;
     let of_fault = |fault| SqliteError::of_fault(&path, fault);
+    content::served(&path, &connection)?;
     let meta = state::meta(&connection).map_err(of_fault)?;
     let state = State::read(&connection, meta.writer, keep_changes).map_err(of_fault)?;
     let checkpoints = Checkpoints::start(path.clone(), synchronous)

@@ -97,11 +97,17 @@ pub(crate) struct Readers {
 impl Readers {
     /// Starts `count` threads that read the database at `path`.
     pub(crate) fn start(path: &Path, count: usize) -> Result<Self, SqliteError> {
+        let connect = |_| connection::reader(path);
+        let connections = (0..count.max(1)).map(connect).collect::<Result<Vec<_>, _>>();
+        let connections = connections.map_err(|error| SqliteError::of_sqlite(path, error))?;
+        Self::on(path, connections)
+    }
+
+    /// Starts a thread for each of `connections` to the database at `path`.
+    pub(crate) fn on(path: &Path, connections: Vec<Connection>) -> Result<Self, SqliteError> {
         let inbox = Arc::new(Inbox::default());
-        let mut readers = Self { inbox, threads: Vec::with_capacity(count) };
-        for _ in 0..count.max(1) {
-            let connection =
-                connection::reader(path).map_err(|error| SqliteError::of_sqlite(path, error))?;
+        let mut readers = Self { inbox, threads: Vec::with_capacity(connections.len()) };
+        for connection in connections {
             let inbox = Arc::clone(&readers.inbox);
             let thread = thread::Builder::new()
                 .name("handstamp-read".into())

@@ -17,7 +17,7 @@ pub(crate) const MIGRATIONS: [&str; 3] =
 
 /// The newest schema.
 #[allow(clippy::cast_possible_truncation, reason = "there are few")]
-const NEWEST: u32 = MIGRATIONS.len() as u32;
+pub(crate) const NEWEST: u32 = MIGRATIONS.len() as u32;
 
 /// Brings the database at `path` up to the newest schema.
 pub(crate) fn migrate(path: &Path, connection: &mut Connection) -> Result<(), SqliteError> {

@@ -16,7 +16,7 @@ const ROWS: &[&[&str]] = &[
     &["cache", "watch"],
     &["testing"],
     &["delta", "sign_in"],
-    &["error", "ledger"],
+    &["error", "ledger", "transfer"],
     &["store"],
     &["chain"],
     &["event"],

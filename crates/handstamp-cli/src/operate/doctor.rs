@@ -86,7 +86,7 @@ fn examine(options: &Options) -> Result<Vec<Finding>, Failure> {
             Ok(running) => {
                 findings.push(look::service(&running));
                 findings.push(look::store(&running).await);
-                findings.push(look::clock(&running).await);
+                findings.push(look::clock(&running, is_shared).await);
                 running.leave().await?;
             }
             Err(failure) => findings.push(Finding::bad("service", failure.text())),

@@ -49,7 +49,10 @@ fn no_postgres(url: &StoreAddress, error: &PostgresError) -> Failure {
     let failure = Failure::because(format!("cannot use {url}"), error);
     match error {
         PostgresError::Unreachable(_) => failure.with(Exit::Unreachable),
-        PostgresError::Refused(_) | PostgresError::NotPermitted(_) => failure.with(Exit::Refused),
+        PostgresError::Refused(_)
+        | PostgresError::NotPermitted(_)
+        | PostgresError::Left
+        | PostgresError::Unfinished => failure.with(Exit::Refused),
         _ => failure,
     }
 }
@@ -77,7 +80,10 @@ pub(super) fn in_use(folder: &Path) -> Failure {
 pub(crate) fn refused(folder: &Path, error: &SqliteError) -> Failure {
     match error {
         SqliteError::Locked { .. } => in_use(folder),
-        SqliteError::NewerSchema { .. } | SqliteError::NotOurs { .. } => {
+        SqliteError::NewerSchema { .. }
+        | SqliteError::NotOurs { .. }
+        | SqliteError::Left { .. }
+        | SqliteError::Unfinished { .. } => {
             Failure::because(format!("cannot use {}", folder.display()), error).with(Exit::Refused)
         }
         _ => Failure::because(format!("cannot use {}", folder.display()), error),

@@ -4,6 +4,7 @@
 
 mod completions;
 mod config;
+mod copied;
 #[cfg(feature = "demo")]
 mod demo;
 #[cfg(feature = "holder")]

@@ -142,6 +142,15 @@ impl World {
         process.wait().unwrap();
     }
 
+    /// Starts the program, and kills it after so long.
+    pub(crate) fn kill(&self, arguments: &[&str], span: Duration) {
+        let mut command = self.command(arguments);
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(span);
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
+
     /// Starts what serves until it is stopped, and says its address at the end of its first line.
     pub(crate) fn start(&self, arguments: &[&str]) -> Served {
         let mut command = self.command(arguments);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 
-use handstamp_core::{Following, SessionManager};
+use handstamp_core::{ClockOffset, Following, SessionManager};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -30,6 +30,8 @@ pub(super) struct Standing {
     log_reads: Counter,
     log_failures: Counter,
     log_gaps: Counter,
+    clock: Real,
+    session_clock: Real,
     /// One looks at a time: records are counted, and whoever asks often must not have them counted
     /// by all readers of the store at once.
     looking: Mutex<()>,
@@ -97,6 +99,20 @@ impl Standing {
             self.log_gaps.clone(),
         );
         registry.register_with_unit(
+            "clock_offset",
+            "By how much the clock of this machine is ahead of the store's, which rules; NaN where \
+             the store has none or does not answer",
+            Unit::Seconds,
+            self.clock.clone(),
+        );
+        registry.register_with_unit(
+            "session_clock_offset",
+            "By how much the clock is ahead of the store's that this process judges sessions by; it \
+             drifts from when the store was opened",
+            Unit::Seconds,
+            self.session_clock.clone(),
+        );
+        registry.register_with_unit(
             "feed_lag",
             "Age of the state that verifiers are told; NaN before the first read",
             Unit::Seconds,
@@ -124,12 +140,22 @@ impl Standing {
         self.live.set(figure(census.map(|census| census.live)));
         self.dead.set(figure(census.map(|census| census.ended)));
         self.followed(sessions.following());
+        self.told_time(sessions.clock_offset().await.ok().flatten());
         self.lag.set(feed.lag().map_or(f64::NAN, |lag| lag.as_secs_f64()));
         self.untold.set(i64::try_from(feed.untold()).unwrap_or(i64::MAX));
     }
 }
 
 impl Standing {
+    /// How far its clocks are from the store's.
+    fn told_time(&self, offset: Option<ClockOffset>) {
+        let seconds = |millis: fn(ClockOffset) -> i64| {
+            offset.map_or(f64::NAN, |offset| millis(offset) as f64 / 1000.0)
+        };
+        self.clock.set(seconds(|offset| offset.machine));
+        self.session_clock.set(seconds(|offset| offset.sessions));
+    }
+
     /// How this process keeps up with others on the store.
     fn followed(&self, following: Option<Following>) {
         let age = following.and_then(|following| following.age);
@@ -146,4 +172,21 @@ impl Standing {
 /// Moves a counter to a figure that is counted elsewhere.
 fn raise(counter: &Counter, to: u64) {
     counter.inc_by(to.saturating_sub(counter.get()));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_ten_minutes_ahead_is_told_and_one_without_another_is_not_a_number() {
+        let standing = Standing::default();
+        let offset = ClockOffset { machine: 600_000, sessions: -20, within: Duration::ZERO };
+        standing.told_time(Some(offset));
+        assert_eq!((standing.clock.get(), standing.session_clock.get()), (600.0, -0.02));
+        standing.told_time(None);
+        assert!(standing.clock.get().is_nan() && standing.session_clock.get().is_nan());
+    }
 }

@@ -176,13 +176,18 @@ pub(super) async fn store(running: &Running) -> Finding {
 
 /// Whether the clock of this machine is the one that the service judges by, and is not behind what
 /// was written last: then it was set back, or a backup of another machine was restored.
-pub(super) async fn clock(running: &Running) -> Finding {
+///
+/// On a store that several services share, its clock is the one they judge by.
+pub(super) async fn clock(running: &Running, is_shared: bool) -> Finding {
     let query = LogsQuery { limit: Some(1), ..LogsQuery::default() };
     let newest = running.get::<LogList>(paths::ADMIN_LOGS, &query).await;
     let service = running.get::<ServiceClock>(paths::LOCAL_CLOCK, &()).await;
     match (newest, service) {
         (Ok(newest), Ok(service)) => {
             let newest = newest.logs.into_iter().next().map(|line| line.created_at);
+            if is_shared {
+                return compare_with_store(Time::from(SystemTime::now()), service.now);
+            }
             compare(Time::from(SystemTime::now()), service.now, newest)
         }
         (Err(failure), _) | (_, Err(failure)) => Finding::bad(CLOCK, failure.text()),
@@ -190,6 +195,18 @@ pub(super) async fn clock(running: &Running) -> Finding {
 }
 
 const CLOCK: &str = "clock";
+
+fn compare_with_store(now: Time, store: Time) -> Finding {
+    let (here, there) = (point(now), point(store));
+    if now.as_millis().saturating_sub(store.as_millis()).saturating_abs() > APART_MILLIS {
+        let found = format!(
+            "shows {here}, and that of the database {there}; sessions go by the database's, so it \
+             does no harm: set it"
+        );
+        return Finding::doubtful(CLOCK, found);
+    }
+    Finding::good(CLOCK, format!("shows {here}, as that of the database does"))
+}
 
 fn compare(now: Time, service: Time, newest: Option<Time>) -> Finding {
     let here = point(now);
@@ -227,6 +244,15 @@ mod tests {
         assert_eq!(health(0, APART_MILLIS), Health::Good);
         assert_eq!(health(i64::from(u32::MAX), 0), Health::Good);
         assert_eq!(compare(at(0), at(0), None).health, Health::Good);
+    }
+
+    #[test]
+    fn a_clock_that_is_ten_minutes_from_that_of_a_shared_store_is_doubtful() {
+        for store in [600_000, -600_000] {
+            let found = compare_with_store(at(0), at(store));
+            assert_eq!(found.health, Health::Doubtful, "{}", found.found);
+        }
+        assert_eq!(compare_with_store(at(0), at(APART_MILLIS)).health, Health::Good);
     }
 
     #[test]

@@ -1,0 +1,41 @@
+//! `handstamp store restored`.
+
+use crate::failure::Failure;
+use crate::serve::kept;
+use crate::serve::opening;
+use crate::settings::{self, Listen, Source};
+use crate::{output, serve};
+
+/// Of which service.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    source: Source,
+
+    /// Who restored it, for the audit log
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+/// A store knows nothing of what came after its backup: who signed out since would be signed in
+/// again. So nobody is.
+pub(super) async fn run(options: &Options) -> Result<(), Failure> {
+    let loaded = options.source.load(&Listen::default())?;
+    settings::warn(&loaded);
+    let store = &loaded.settings.store;
+    if !store.is_shared() && !store.data_dir.join(kept::DATABASE).exists() {
+        let folder = store.data_dir.display();
+        let line = format!("there are no sessions in {folder}; name the folder with --data-dir");
+        return Err(Failure::new(line).with(crate::failure::Exit::NotFound));
+    }
+    let ring = opening::ring(&loaded.settings)?;
+    let sessions = serve::kept::open(store).await?;
+    let config = loaded.settings.config.clone();
+    let sessions = handstamp_core::SessionManager::builder(sessions.store, config, ring);
+    let sessions = sessions.maintenance(false).build();
+    let ended = sessions.end_everybody(options.by.as_deref()).await;
+    ended.map_err(|error| Failure::because("cannot sign everybody out", &error))?;
+    let stopped = sessions.shutdown().await;
+    stopped.map_err(|error| Failure::because("cannot sign everybody out", &error))?;
+    output::line("nobody is signed in any more; start the service")
+}
