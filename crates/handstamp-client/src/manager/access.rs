@@ -1,6 +1,7 @@
 //! What is asked of a session: its token, whether it is good, what is known of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use handstamp_protocol::Time;
 use tokio::sync::{broadcast, watch};
@@ -16,6 +17,8 @@ use crate::token::Token;
 
 /// How often to renew for one token: a server that hands out dead ones is asked no more.
 const RENEWALS: usize = 3;
+/// When to come back to a server that hands out dead tokens.
+const AGAIN: Duration = Duration::from_secs(1);
 
 impl Inner {
     /// Whether the tokens of a session are to be renewed now. Each process of a crowd comes to
@@ -77,7 +80,9 @@ impl Inner {
             }
             generation = session.generation;
         }
-        Err(AuthError::TokenExpired)
+        // Each was over when it came: the machine was too slow, or the server's clock is odd. That
+        // is no word about the session.
+        Err(AuthError::Offline { retry_at: clock::later(self.clock.now(), AGAIN) })
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use handstamp_client::storage::{
     Loaded, Lock, MemoryStorage, Replaced, Storage, StorageError, Stored, Version,
 };
-use handstamp_client::testing::{START, Step};
+use handstamp_client::testing::{START, Step, TestServer};
 use handstamp_client::{AuthError, AuthState, Outcome};
 use handstamp_protocol::Time;
 use handstamp_protocol::sessions::Reason;
@@ -367,6 +367,16 @@ async fn a_clock_that_is_wrong_by_years_ends_no_session() {
     assert!(!manager.is_session_valid().await);
     // The server knows better, and is asked.
     assert_eq!(token(&manager).await, "a1");
+}
+
+#[tokio::test]
+async fn tokens_that_are_over_when_they_come_are_no_reason_to_sign_in_again() {
+    let world = World { server: TestServer::new(Duration::ZERO), ..World::new() };
+    let manager = world.signed_in().await;
+    let refused = manager.token().await.unwrap_err();
+    assert!(matches!(refused, AuthError::Offline { .. }) && !refused.needs_sign_in());
+    assert!(world.server.refreshes() <= 3);
+    assert!(manager.session().await.unwrap().is_some());
 }
 
 #[tokio::test]
