@@ -8,7 +8,7 @@ use crate::commit::{Draft, Mutation, Step};
 use crate::config::ReusePolicy;
 use crate::error::SessionError;
 use crate::event::Action;
-use crate::policy::Standing;
+use crate::policy::{LastSeen, Standing};
 use crate::record::{EndReason, Ended, Record, Suspended, Transport};
 use crate::roles::Roles;
 use crate::time::Timestamp;
@@ -121,6 +121,9 @@ impl Engine {
             if !is_ours || !token.is_proven(&keys, &lineage.salt) {
                 return Err(SessionError::Invalid);
             }
+            if let Some(at) = last_active_at {
+                draft.seen = credited(draft, at);
+            }
             if let Standing::Over { ended, .. } = draft.standing() {
                 return Err(SessionError::ended(&ended));
             }
@@ -171,6 +174,16 @@ impl Engine {
             }
         })
     }
+}
+
+/// Credits activity that only the client saw, before the idle limit is judged: up to now, and only
+/// if the session was live then by what is known. Whoever comes after a silence that was too long
+/// cannot make it shorter.
+fn credited(draft: &Draft<'_>, at: Timestamp) -> LastSeen {
+    let at = at.min(draft.now);
+    let was_live = |idle| at <= draft.seen.at.plus(idle);
+    let counts = at > draft.seen.at && draft.record.idle_lifetime.is_none_or(was_live);
+    if counts { LastSeen { at, is_exact: true } } else { draft.seen }
 }
 
 /// A superseded refresh token came back: somebody else has held it. Both lineages go into the

@@ -219,7 +219,8 @@ impl SessionManager {
 
     /// As [`refresh`](Self::refresh), and notes when the user was last active, as their client saw
     /// it: moved into what can be, between the last activity known and now. Without it a refresh is
-    /// no activity.
+    /// no activity. The idle limit is judged with it, if the session was live then by what is known
+    /// and no cleanup has ended it yet.
     ///
     /// # Errors
     /// As [`refresh`](Self::refresh).

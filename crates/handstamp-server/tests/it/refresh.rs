@@ -121,6 +121,50 @@ async fn f08_a_refresh_alone_is_no_activity_and_what_the_client_reports_is() {
 }
 
 #[tokio::test]
+async fn f08_activity_before_the_idle_limit_counts_though_it_is_told_after_it() {
+    let world = World::with(&[("sessions.idle_seconds", "3600")]).await;
+    let begun = world.begin("ada").await;
+    let now = || handstamp_protocol::Time::from_millis(world.sessions.now().as_millis());
+    let refresh = async |token: &str, at| {
+        let body = json!({ "refresh_token": token, "last_active_at": at });
+        send(world.post("/sessions/refresh").json(&body)).await
+    };
+    world.advance(3500);
+    let used_at = now();
+    world.advance(3000);
+    let late = refresh(begun.refresh_token.expose(), used_at).await;
+    assert_eq!(late.status, 200, "{:?}", late.json);
+    assert_eq!(late.json["session"]["last_activity"], json!(used_at));
+    // The limit runs from that activity, and not from the refresh.
+    world.advance(601);
+    let token = late.json["refresh_token"].as_str().unwrap();
+    assert_eq!(refresh(token, used_at).await.problem(), (401, "SESSION_EXPIRED"));
+}
+
+#[tokio::test]
+async fn f08_activity_after_the_idle_limit_brings_nothing_back() {
+    let world = World::with(&[("sessions.idle_seconds", "3600")]).await;
+    let refresh = async |token: &str, at| {
+        let body = json!({ "refresh_token": token, "last_active_at": at });
+        send(world.post("/sessions/refresh").json(&body)).await
+    };
+    let now = || handstamp_protocol::Time::from_millis(world.sessions.now().as_millis());
+    let [late, future, buried] =
+        [world.begin("ada").await, world.begin("bert").await, world.begin("cleo").await];
+    world.advance(3000);
+    let in_time = now();
+    world.advance(700);
+    let over = (401, "SESSION_EXPIRED");
+    assert_eq!(refresh(late.refresh_token.expose(), now()).await.problem(), over);
+    let tomorrow = handstamp_protocol::Time::from_millis(now().as_millis() + 86_400_000);
+    assert_eq!(refresh(future.refresh_token.expose(), tomorrow).await.problem(), over);
+    // What was refused once is over, whatever is told of it afterwards; so is what a cleanup ended.
+    assert_eq!(refresh(late.refresh_token.expose(), in_time).await.problem(), over);
+    world.sessions.cleanup().await.unwrap();
+    assert_eq!(refresh(buried.refresh_token.expose(), in_time).await.problem(), over);
+}
+
+#[tokio::test]
 async fn a_cookie_extends_its_session_without_any_token_in_the_body() {
     let world = World::with(&[("sessions.idle_seconds", "3600")]).await;
     let cookie = world.begin_cookie("ada").await;
