@@ -6,7 +6,7 @@ use crate::{Answer, prepare, shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Which measurement, a binary of `bench/`: `web` or `service`
+    /// Which measurement, a binary of `bench/`: `web`, `service`, `stores` or `client`
     which: String,
     /// Given to the measurement
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -36,11 +36,16 @@ pub(crate) fn run(options: &Options) -> Answer {
     }
     shell::run(
         shell::cargo()
-            .args(["run", "--release", "--manifest-path", "bench/Cargo.toml", "--bin"])
-            .args([&options.which, "--"])
+            .args(["run", "--release", "--manifest-path", "bench/Cargo.toml"])
+            .args(["--package", package(&options.which), "--bin", &options.which, "--"])
             .args(&options.args),
     )?;
     Ok(Tally::default())
+}
+
+/// Whose binary a measurement is: the client's has peers of its own.
+fn package(which: &str) -> &'static str {
+    if which == "client" { "handstamp-bench-client" } else { "handstamp-bench" }
 }
 
 /// The programs that `service` needs when it is started so.
