@@ -7,6 +7,7 @@ mod check;
 mod deny;
 mod docs;
 mod prepare;
+mod shared;
 mod shell;
 mod tally;
 mod test;

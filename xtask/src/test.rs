@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::tally::Tally;
-use crate::{Answer, beside, prepare, shell};
+use crate::{Answer, beside, prepare, shared, shell};
 
 /// Tells tests that look for rare faults to look longer.
 const LONG: &str = "HANDSTAMP_LONG";
@@ -24,8 +24,11 @@ pub(crate) fn run(options: &Options) -> Answer {
     let chromium = prepare::all_tests()?;
     let fuzzer = prepare::fuzzer()?;
     let binary = build()?;
-    let mut rows =
-        vec![("Rust", rust(options, &fuzzer)?), ("browser", browser(options, &chromium, &binary)?)];
+    let mut rows = vec![
+        ("Rust", rust(options, &fuzzer)?),
+        ("two nodes", two_nodes(options, &fuzzer)?),
+        ("browser", browser(options, &chromium, &binary)?),
+    ];
     if options.long {
         rows.push(("beside SQLx", shell::step("beside SQLx", beside::run)));
     }
@@ -68,6 +71,11 @@ fn handstamp_binary(message: &str) -> Option<PathBuf> {
 fn rust(options: &Options, fuzzer: &Path) -> Answer {
     let mut command = cargo_test();
     command.env("SCHEMATHESIS", fuzzer).arg("--").args(&options.filter);
+    counted(&mut command, options, Tally::see_libtest)
+}
+
+fn two_nodes(options: &Options, fuzzer: &Path) -> Answer {
+    let mut command = shared::tests(&options.filter, fuzzer)?;
     counted(&mut command, options, Tally::see_libtest)
 }
 

@@ -36,6 +36,8 @@ async fn fail_four(world: &World) {
 /// What the check says once `sql` was run on the database of a service that goes on.
 async fn named_after(sql: &'static str) -> String {
     let world = World::new().await;
+    // Each service has a chain of its own.
+    world.on_one_node();
     fail_four(&world).await;
     let whole = verified(&world).await;
     assert_eq!((&whole["ok"], &whole["checked"]), (&json!(true), &json!(4)), "{whole}");
@@ -71,7 +73,10 @@ impl Elsewhere {
 
     async fn world(&self, more: &[(&str, &str)]) -> World {
         let file = self.file.display().to_string();
-        World::with(&[&[("audit.checkpoint_file", &*file)], more].concat()).await
+        let world = World::with(&[&[("audit.checkpoint_file", &*file)], more].concat()).await;
+        // Each service has a chain of its own.
+        world.on_one_node();
+        world
     }
 
     fn lines(&self) -> Vec<String> {
@@ -209,6 +214,7 @@ async fn s106_what_is_old_goes_by_itself_and_the_log_goes_on_to_verify() {
 async fn s106_what_was_changed_is_not_cut_off_when_it_is_old() {
     let settings = [("audit.keep_events_days", "7"), ("audit.keep_personal_days", "7")];
     let world = World::with(&settings).await;
+    world.on_one_node();
     fail_four(&world).await;
     world.meddle("UPDATE events SET subject = 'nobody' WHERE number = 2").await;
     world.advance(30 * DAY);

@@ -80,7 +80,7 @@ async fn all_answers(world: &World, ids: &[String]) -> String {
 async fn rows(world: &World) -> String {
     let rows = Arc::new(Mutex::new(String::new()));
     let found = Arc::clone(&rows);
-    let read = world.store.on_writer(move |database| {
+    let read = world.embedded().on_writer(move |database| {
         for (view, columns) in [("user_sessions", 10), ("session_logs", 9)] {
             let mut view = database.prepare(&format!("SELECT * FROM {view}"))?;
             let mut rows = view.query([])?;

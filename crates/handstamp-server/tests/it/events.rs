@@ -60,6 +60,8 @@ async fn b04_a_cookie_opens_a_stream_for_its_own_site_only() {
 #[tokio::test]
 async fn b04_streams_are_over_when_the_service_stops() {
     let world = World::new().await;
+    // The other goes on.
+    world.on_one_node();
     let begun = world.begin("ada").await;
     let request = world.get("/sessions/events").bearer_auth(begun.access_token.expose());
     let holder = Stream::open(request).await;
@@ -72,6 +74,8 @@ async fn b04_streams_are_over_when_the_service_stops() {
 #[tokio::test]
 async fn b04_operators_hear_everything_and_go_on_where_they_were() {
     let world = World::new().await;
+    // What two services do at the same moment is told in either order.
+    world.on_one_node();
     let open = || world.get("/admin/events").bearer_auth(&world.admin);
     let mut stream = Stream::open(open()).await;
     let ada = world.begin("ada").await;

@@ -265,7 +265,7 @@ async fn f02_after_10_000_random_operations_every_list_tells_the_same() {
             draw: Draw::new(seed, number.into()),
         })
         .collect();
-    let each = OPERATIONS * times / SUBJECTS;
+    let each = OPERATIONS * times / SUBJECTS / u32::try_from(world.share()).unwrap();
     join_all(players.iter_mut().map(|player| player.play(each))).await;
     let begun: usize = players.iter().map(|player| player.begun.len()).sum();
     println!("{begun} sessions began");

@@ -57,6 +57,8 @@ async fn b08_a_step_up_renews_the_sign_in_and_kills_the_old_tokens_at_once() {
 #[tokio::test]
 async fn f10_failed_sign_ins_are_noted_counted_and_answered_with_advice() {
     let world = World::with(&[("risk.block_after", "5")]).await;
+    // Each service counts for itself.
+    world.on_one_node();
     let fail = |subject: Option<&str>| {
         let body = json!({
             "subject": subject, "identifier": "Ada@Example.org", "reason": "bad_password",

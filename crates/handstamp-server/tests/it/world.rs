@@ -1,9 +1,16 @@
 //! A service of its own for each test: own store, own port, own clock.
+//!
+//! With `HANDSTAMP_TEST_STORE=postgres` it is two services on one PostgreSQL, which requests come to
+//! by turns: see [`door`].
+
+mod door;
+mod place;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use handstamp_core::ledger::Ledger;
+use handstamp_core::store::SessionStore;
 use handstamp_core::testing::GateStore;
 use handstamp_core::time::{Clock, ManualClock, SystemClock, Timestamp};
 use handstamp_core::{KeyRing, SessionManager};
@@ -15,13 +22,15 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use door::Door;
+use place::Place;
+
 /// A running service, and what its callers need.
 pub(crate) struct World {
     pub(crate) service: Arc<Service>,
     pub(crate) sessions: SessionManager,
-    pub(crate) store: Arc<SqliteStore>,
     /// Stands before the store of the sessions, and lets a test hold and fail its calls.
-    pub(crate) gate: GateStore<Arc<SqliteStore>>,
+    pub(crate) gate: GateStore<Arc<dyn SessionStore>>,
     pub(crate) url: String,
     pub(crate) clock: Arc<ManualClock>,
     /// A service key with every scope but `admin`, which may grant `editor` and `reader`.
@@ -29,8 +38,19 @@ pub(crate) struct World {
     /// A service key with the scope `admin`.
     pub(crate) admin: String,
     pub(crate) http: reqwest::Client,
-    stop: Option<oneshot::Sender<()>>,
-    folder: tempfile::TempDir,
+    // In the order in which they go.
+    stops: Vec<oneshot::Sender<()>>,
+    door: Option<Door>,
+    place: Place,
+}
+
+/// One of the services that share a place.
+struct Node {
+    service: Arc<Service>,
+    sessions: SessionManager,
+    gate: GateStore<Arc<dyn SessionStore>>,
+    address: std::net::SocketAddr,
+    stop: oneshot::Sender<()>,
 }
 
 /// An answer, read whole.
@@ -82,64 +102,62 @@ impl World {
     }
 
     async fn built(inputs: Inputs, time: Arc<dyn Clock>, clock: Arc<ManualClock>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let loaded = load(&inputs).unwrap();
-        let store = SqliteStore::builder(folder.path().join("sessions.db"))
-            .synchronous(handstamp_sqlite::Synchronous::Normal)
-            .open()
-            .await
-            .unwrap();
-        let store = Arc::new(store);
-        let gate = GateStore::new(Arc::clone(&store));
-        let figures = StoreFigures::default();
-        let sessions = SessionManager::builder(
-            figures.measure(Arc::new(gate.clone())),
-            loaded.settings.config.clone(),
-            KeyRing::generate().unwrap(),
-        )
-        .clock(Arc::clone(&time))
-        .build();
-        let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", tcp.local_addr().unwrap());
-        let service = Service::open(Foundation {
-            sessions: sessions.clone(),
-            ledger: Arc::clone(&store) as Arc<dyn Ledger>,
-            clock: time,
-            figures,
-            settings: loaded.settings,
-            public_url: url.clone(),
-        })
-        .await
-        .unwrap();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let asked = async move {
-            let _ = stopped.await;
-        };
-        let listeners = Listeners { tcp, local: None, figures: None };
-        tokio::spawn(serve(Arc::clone(&service), listeners, asked, Duration::from_secs(1)));
-        let key = |scopes: Vec<Scope>| {
-            let service = Arc::clone(&service);
-            async move {
-                let roles = ["editor".to_owned(), "reader".to_owned()];
-                let made = service.service_keys().create("test", &scopes, &roles).await.unwrap();
-                made.text.to_string()
-            }
-        };
+        let (place, ring) = (Place::new().await, KeyRing::generate().unwrap());
+        let mut door = if place.is_shared() { Some(Door::new().await) } else { None };
+        let url = door.as_ref().map(Door::url);
+        let mut nodes = Vec::new();
+        for _ in 0..place.nodes() {
+            let of = (&place, ring.clone(), Arc::clone(&time));
+            nodes.push(Node::start(&inputs, of, url.clone()).await);
+        }
+        if let Some(door) = &mut door {
+            door.open(nodes.iter().map(|node| (node.address, node.sessions.clone())).collect());
+        }
+        let url = url.unwrap_or_else(|| format!("http://{}", nodes[0].address));
+        let mut nodes = nodes.into_iter();
+        let Node { service, sessions, gate, stop, .. } = nodes.next().unwrap();
+        let stops = [stop].into_iter().chain(nodes.map(|node| node.stop)).collect();
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        // By turns only if each request has a connection of its own.
+        let http = if door.is_some() { http.pool_max_idle_per_host(0) } else { http };
         Self {
-            key: key(Scope::parse("sessions").unwrap()).await,
-            admin: key(vec![Scope::Admin]).await,
-            http: reqwest::Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .unwrap(),
+            key: service_key(&service, Scope::parse("sessions").unwrap()).await,
+            admin: service_key(&service, vec![Scope::Admin]).await,
+            http: http.build().unwrap(),
             service,
             sessions,
-            store,
             gate,
             url,
             clock,
-            stop: Some(stop),
-            folder,
+            stops,
+            door,
+            place,
+        }
+    }
+
+    /// Whether several services share the sessions.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.door.is_some()
+    }
+
+    /// How many seconds late an idle session may end: several services do not know to the second what
+    /// the others have seen.
+    pub(crate) const fn idle_slack(&self) -> u64 {
+        if self.is_shared() { 65 } else { 0 }
+    }
+
+    /// By how much what is played in great numbers is divided where a database on a server makes it
+    /// slow; not in a long run.
+    pub(crate) fn share(&self) -> u64 {
+        let is_long = std::env::var_os("HANDSTAMP_LONG").is_some();
+        if self.is_shared() && !is_long { 10 } else { 1 }
+    }
+
+    /// From now on all requests come to the service that the test holds: for what each service has
+    /// of its own, which the test says.
+    pub(crate) fn on_one_node(&self) {
+        if let Some(door) = &self.door {
+            door.keep_to_the_first();
         }
     }
 
@@ -183,14 +201,19 @@ impl World {
         send(self.get("/sessions/status").bearer_auth(access_token)).await
     }
 
-    /// Where the database lies.
+    /// Where the database lies, which is a file then.
     pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+        self.place.folder()
+    }
+
+    /// The database as a file.
+    pub(crate) fn embedded(&self) -> &SqliteStore {
+        self.place.embedded()
     }
 
     /// Changes the database as somebody would who can write to it.
     pub(crate) async fn meddle(&self, sql: &'static str) {
-        self.store.on_writer(move |database| database.execute_batch(sql)).await.unwrap();
+        self.place.meddle(sql).await;
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
@@ -200,10 +223,52 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
+        for stop in self.stops.drain(..) {
             let _ = stop.send(());
         }
     }
+}
+
+impl Node {
+    /// Starts a service, which is reached at `url` or else at its own address.
+    async fn start(
+        inputs: &Inputs,
+        (place, ring, time): (&Place, KeyRing, Arc<dyn Clock>),
+        url: Option<String>,
+    ) -> Self {
+        let settings = load(inputs).unwrap().settings;
+        let (store, ledger): (Arc<dyn SessionStore>, Arc<dyn Ledger>) = place.open().await;
+        let gate = GateStore::new(store);
+        let figures = StoreFigures::default();
+        let measured = figures.measure(Arc::new(gate.clone()));
+        let sessions = SessionManager::builder(measured, settings.config.clone(), ring)
+            .clock(Arc::clone(&time))
+            .build();
+        let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let service = Service::open(Foundation {
+            sessions: sessions.clone(),
+            ledger,
+            clock: time,
+            figures,
+            settings,
+            public_url: url.unwrap_or_else(|| format!("http://{address}")),
+        });
+        let service = service.await.unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let asked = async move {
+            let _ = stopped.await;
+        };
+        let listeners = Listeners { tcp, local: None, figures: None };
+        tokio::spawn(serve(Arc::clone(&service), listeners, asked, Duration::from_secs(1)));
+        Self { service, sessions, gate, address, stop }
+    }
+}
+
+async fn service_key(service: &Service, scopes: Vec<Scope>) -> String {
+    let roles = ["editor".to_owned(), "reader".to_owned()];
+    let made = service.service_keys().create("test", &scopes, &roles).await.unwrap();
+    made.text.to_string()
 }
 
 /// These settings, and a cookie that goes over plain HTTP unless they say otherwise.
