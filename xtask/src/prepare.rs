@@ -35,13 +35,16 @@ const PROXIES: [(&str, &str); 2] = [("/usr/sbin/nginx", "nginx"), ("caddy", "cad
 /// start servers of their own. The server itself lies in a folder of its version.
 const POSTGRES: (&str, &str) = ("/usr/bin/pg_ctlcluster", "postgresql");
 
+/// The pooler that the tests of the store put before a server, and Debian's package.
+const POOLER: (&str, &str) = ("/usr/sbin/pgbouncer", "pgbouncer");
+
 /// What the tests of the keyring run, and Debian's packages: a session bus of their own, and the
 /// keyring of GNOME in it.
 const KEYRING: [(&str, &str); 2] =
     [("dbus-run-session", "dbus"), ("gnome-keyring-daemon", "gnome-keyring")];
 
-/// Makes sure that strace, nginx, Caddy, PostgreSQL, GNOME Keyring, Chromium, Node.js and the packages
-/// of `e2e/` are there; answers where Chromium is.
+/// Makes sure that strace, nginx, Caddy, PostgreSQL, PgBouncer, GNOME Keyring, Chromium, Node.js and
+/// the packages of `e2e/` are there; answers where Chromium is.
 ///
 /// # Errors
 /// Something is missing and may not be installed by us, or its installation failed. The text holds
@@ -50,7 +53,7 @@ pub(crate) fn all_tests() -> Result<PathBuf, String> {
     let named = std::env::var_os("CHROMIUM").map(PathBuf::from);
     let mut programs = vec![(STRACE, STRACE), ("node", "nodejs"), ("npm", "npm")];
     programs.extend(PROXIES);
-    programs.push(POSTGRES);
+    programs.extend([POSTGRES, POOLER]);
     programs.extend(KEYRING);
     if named.is_none() {
         programs.push((CHROMIUM, CHROMIUM));

@@ -1,5 +1,7 @@
 //! What can go wrong when a store is opened.
 
+use std::io::ErrorKind;
+
 use handstamp_core::transfer::Standing;
 
 use crate::fault::Fault;
@@ -100,6 +102,10 @@ impl PostgresError {
         match error {
             sqlx::Error::Configuration(source) => Self::Address(source),
             sqlx::Error::Tls(source) => Self::Tls(source),
+            // What rustls says of a certificate comes as data that cannot be used.
+            sqlx::Error::Io(source) if source.kind() == ErrorKind::InvalidData => {
+                Self::Tls(Box::new(source))
+            }
             sqlx::Error::Io(source) => Self::Unreachable(Box::new(source)),
             sqlx::Error::PoolTimedOut => Self::Exhausted(Box::new(error)),
             other => Self::Other(Box::new(other)),

@@ -12,10 +12,12 @@
 )]
 
 mod database;
+mod pooler;
 mod proxy;
 mod server;
 
 pub use database::{Database, shared_folder};
+pub use pooler::Pooler;
 pub use proxy::{Loses, Proxy};
 pub use server::{LOCKED, Server};
 

@@ -4,7 +4,7 @@
 //! shell hears of it, stops the server and removes its folder.
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::LazyLock;
@@ -38,7 +38,11 @@ rm -rf "$folder""#;
 
 /// Who has to give a password, and what it is.
 pub const LOCKED: (&str, &str) = ("locked", "hunter2-secret");
-const RULES: &str = "local all locked scram-sha-256\nlocal all all trust\n";
+const RULES: &str = "local all locked scram-sha-256
+local all all trust
+local replication all trust
+hostssl all all 127.0.0.0/8 trust
+";
 
 /// A server of its own; it stops, and leaves nothing behind, when this is dropped.
 #[derive(Debug)]
@@ -83,6 +87,43 @@ impl Server {
         make.args(["--locale", "C.UTF-8"]).arg("--pgdata").arg(&data);
         succeed(&mut make);
         std::fs::write(data.join("pg_hba.conf"), RULES).unwrap();
+        Self::run_in(folder, programs, settings)
+    }
+
+    /// Starts another that follows this one and writes nothing of its own.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn standby(&self) -> Self {
+        let (folder, programs) = (make_folder(true), self.programs.clone());
+        let mut make = as_owner(&programs.join("pg_basebackup"));
+        make.arg("-h").arg(&self.folder).args(["-U", OWNER, "-R", "-X", "stream", "-c", "fast"]);
+        make.arg("-D").arg(folder.join("data"));
+        succeed(&mut make);
+        Self::run_in(folder, programs, &["hot_standby=on"])
+    }
+
+    /// A program that comes with the server, like `pg_dump`.
+    pub fn tool(&self, name: &str) -> Command {
+        Command::new(self.programs.join(name))
+    }
+
+    /// Has it speak TLS, with a certificate and its key in PEM.
+    pub async fn speak_tls(&self, certificate: &str, key: &str) {
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let path = self.folder.join("data").join(name);
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+            if is_root() {
+                chown(&path, Some(id("-u")), Some(id("-g"))).unwrap();
+            }
+        }
+        self.run("postgres", "ALTER SYSTEM SET ssl = on").await;
+        self.run("postgres", "SELECT pg_reload_conf()").await;
+    }
+
+    fn run_in(folder: PathBuf, programs: PathBuf, settings: &[&str]) -> Self {
+        let data = folder.join("data");
         let mut server = as_owner(&programs.join("postgres"));
         server.arg("-D").arg(&data).arg("-k").arg(&folder);
         server.args(["-c", "listen_addresses=", "-c", "max_connections=300"]);
@@ -174,7 +215,7 @@ fn programs() -> Option<PathBuf> {
     Some(newest.join("bin")).filter(|programs| programs.join("postgres").is_file())
 }
 
-fn make_folder(is_fast: bool) -> PathBuf {
+pub(super) fn make_folder(is_fast: bool) -> PathBuf {
     let ram = Path::new("/dev/shm");
     let beside = if is_fast && ram.is_dir() { ram.into() } else { std::env::temp_dir() };
     let folder = tempfile::Builder::new().prefix("handstamp-pg-").tempdir_in(beside).unwrap();
@@ -184,12 +225,12 @@ fn make_folder(is_fast: bool) -> PathBuf {
     folder.keep()
 }
 
-fn is_root() -> bool {
+pub(super) fn is_root() -> bool {
     rustix::process::getuid().is_root()
 }
 
 /// PostgreSQL refuses root, so Debian's user runs it then.
-fn as_owner(program: &Path) -> Command {
+pub(super) fn as_owner(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }
@@ -198,7 +239,7 @@ fn as_owner(program: &Path) -> Command {
     command
 }
 
-fn id(which: &str) -> u32 {
+pub(super) fn id(which: &str) -> u32 {
     let output = Command::new("id").args([which, DEBIAN]).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().parse().expect(MISSING)
 }

@@ -8,30 +8,46 @@ use handstamp_core::record::Record;
 use handstamp_core::store::{BoxFuture, SessionStore};
 use handstamp_postgres::{Builder, PostgresStore};
 
-use handstamp_postgres::testing::Database;
+use handstamp_postgres::testing::{Database, Pooler};
 
 /// Stores in databases of their own, found again by the key that only they have.
 #[derive(Default)]
-struct Databases(Mutex<Vec<(PartitionKey, Arc<Database>)>>);
+struct Databases {
+    made: Mutex<Vec<(PartitionKey, Arc<Database>)>>,
+    is_pooled: bool,
+}
 
 impl Databases {
+    /// Reached through PgBouncer, which hands connections on between transactions.
+    fn pooled() -> Self {
+        Self { is_pooled: true, ..Self::default() }
+    }
+
+    fn builder(&self, database: &Database) -> Builder {
+        if !self.is_pooled {
+            return database.builder();
+        }
+        let url = Pooler::shared().url(&database.url());
+        PostgresStore::builder(&url).connections(6).prepared(false)
+    }
+
+    async fn open_again(&self, database: Arc<Database>) -> Arc<PostgresStore> {
+        database.bury().await;
+        Arc::new(self.builder(&database).open().await.unwrap())
+    }
+
     async fn make(&self, change: fn(Builder) -> Builder) -> Arc<PostgresStore> {
         let database = Database::new().await;
-        let store = change(database.builder()).open().await.unwrap();
-        self.0.lock().unwrap().push((store.meta().partition_key.clone(), Arc::new(database)));
+        let store = change(self.builder(&database)).open().await.unwrap();
+        self.made.lock().unwrap().push((store.meta().partition_key.clone(), Arc::new(database)));
         Arc::new(store)
     }
 
     fn database(&self, store: &Arc<dyn SessionStore>) -> Arc<Database> {
-        let databases = self.0.lock().unwrap();
+        let databases = self.made.lock().unwrap();
         let found = databases.iter().find(|(key, _)| *key == store.meta().partition_key);
         Arc::clone(&found.unwrap().1)
     }
-}
-
-async fn open_again(database: Arc<Database>) -> Arc<PostgresStore> {
-    database.bury().await;
-    Arc::new(database.open().await)
 }
 
 impl Fixture for Databases {
@@ -42,7 +58,7 @@ impl Fixture for Databases {
     fn reopen(&self, store: Arc<dyn SessionStore>) -> BoxFuture<'_, Option<Arc<dyn SessionStore>>> {
         let database = self.database(&store);
         drop(store);
-        Box::pin(async { Some(open_again(database).await as _) })
+        Box::pin(async { Some(self.open_again(database).await as _) })
     }
 
     fn damage<'a>(
@@ -84,7 +100,7 @@ impl LedgerFixture for Databases {
         let database = self.database(&books.store);
         drop(books);
         Box::pin(async {
-            let store = open_again(database).await;
+            let store = self.open_again(database).await;
             Some(Books { ledger: Arc::clone(&store) as _, store })
         })
     }
@@ -92,3 +108,29 @@ impl LedgerFixture for Databases {
 
 handstamp_core::conformance_suite!(Databases::default);
 handstamp_core::ledger_suite!(Databases::default);
+
+/// The clauses that a pooler could break: those about transactions, locks, what comes together and
+/// what is read at one moment.
+mod pooled {
+    use super::Databases;
+
+    handstamp_core::conformance_suite! { Databases::pooled =>
+        c01_load_answers_in_the_order_asked
+        c02_what_was_applied_is_read_back_unchanged
+        c04_a_group_is_applied_whole_or_not_at_all
+        c08_never_more_live_than_the_limit
+        c09_a_replace_needs_the_version_it_was_made_from
+        c11_a_tombstone_never_changes
+        c14_the_live_count_follows
+        c16_what_a_head_has_ended_stays_ended
+        c18_what_cannot_be_stored_spoils_no_other
+        c20_a_subjects_sessions_are_listed_once_each
+        c24_a_touch_moves_forward_only
+        c27_purge_removes_old_tombstones_only
+        c30_the_chain_verifies
+        c32_the_change_log_tells_each_change_once_in_order
+        c35_what_was_acknowledged_survives
+        c37_concurrent_changes_all_count
+        c42_a_chain_is_cut_and_goes_on
+    }
+}

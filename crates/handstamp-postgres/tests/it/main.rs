@@ -12,5 +12,7 @@ mod histories;
 mod model;
 mod nodes;
 mod open;
+mod restored;
+mod servers;
 mod surviving;
 mod views;

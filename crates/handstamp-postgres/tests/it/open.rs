@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use handstamp_core::store::SessionStore;
-use handstamp_postgres::{PostgresError, PostgresStore};
+use handstamp_postgres::{PostgresContent, PostgresError, PostgresStore};
 use sqlx::postgres::PgPoolOptions;
 
 use handstamp_postgres::testing::{Database, LOCKED};
@@ -151,4 +151,15 @@ async fn the_months_ahead_have_partitions_and_old_ones_without_events_go() {
         )
         .await;
     assert_eq!(database.count(parts).await, 5);
+}
+
+#[tokio::test]
+async fn an_older_schema_or_none_is_not_looked_at_until_it_was_brought_up() {
+    let database = Database::empty().await;
+    let older = || async { PostgresContent::look(&database.url()).await.expect_err("it is older") };
+    assert!(matches!(older().await, PostgresError::OlderSchema { found: 0, known: 1.. }));
+    drop(database.open().await);
+    PostgresContent::look(&database.url()).await.unwrap();
+    database.run("DELETE FROM handstamp.versions WHERE version > 1").await;
+    assert!(matches!(older().await, PostgresError::OlderSchema { found: 1, .. }));
 }
