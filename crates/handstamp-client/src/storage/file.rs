@@ -6,10 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::seal::{self, Account, Derived, Sealer, Unopened};
-use super::{Loaded, Lock, Protection, Replaced, Storage, StorageError, Stored, Version, disk};
+use super::wiped::Wiped;
+use super::{
+    Loaded, Lock, Protection, Replaced, Revocation, Storage, StorageError, Stored, Version, disk,
+};
+use crate::session::Session;
 
 /// One account's session in a sealed file, shared by every process that opens it.
 ///
@@ -21,7 +24,7 @@ use super::{Loaded, Lock, Protection, Replaced, Storage, StorageError, Stored, V
 /// The body is sealed by XChaCha20-Poly1305 under a key that does not lie beside it, and the
 /// header (format, account, cost of the passphrase) is authenticated with it. An older file of the
 /// same account that is put back cannot be told from the newest: the server finds that out, by the
-/// generation. Cookies and what JSON makes of tokens pass through memory that is not overwritten.
+/// generation. Tokens on their way to and from the file leave nothing in memory; cookies do.
 pub struct SealedFile {
     path: PathBuf,
     account: Account,
@@ -44,11 +47,15 @@ struct BodyRef<'a> {
     stored: &'a Stored,
 }
 
+/// The same, read. To flatten would be to copy every text once more on the way, and the copies would
+/// stay in memory.
 #[derive(Deserialize)]
 struct Body {
     version: Version,
-    #[serde(flatten)]
-    stored: Stored,
+    #[serde(default)]
+    session: Option<Session>,
+    #[serde(default)]
+    outbox: Vec<Revocation>,
 }
 
 impl SealedFile {
@@ -111,7 +118,9 @@ impl SealedFile {
         let Some(bytes) = disk::read(path)? else { return Ok(None) };
         let body = self.seal(|sealer| sealer.open(&bytes))?;
         let body: Body = serde_json::from_slice(&body).map_err(|_| Unopened::Damaged)?;
-        Ok(Some(Loaded { version: Some(body.version), stored: body.stored, set_aside: None }))
+        let Body { version, session, outbox } = body;
+        let stored = Stored { session, outbox };
+        Ok(Some(Loaded { version: Some(version), stored, set_aside: None }))
     }
 
     fn lock(&self) -> Result<Lock, StorageError> {
@@ -165,9 +174,10 @@ impl SealedFile {
             return Ok(Replaced::Stored(None));
         }
         let version = Version::fresh()?;
-        let body = serde_json::to_vec(&BodyRef { version: &version, stored });
-        let body = Zeroizing::new(body.map_err(std::io::Error::other)?);
-        let file = self.seal(|sealer| sealer.seal(&body))?;
+        let mut body = Wiped::default();
+        serde_json::to_writer(&mut body, &BodyRef { version: &version, stored })
+            .map_err(std::io::Error::other)?;
+        let file = self.seal(|sealer| sealer.seal(body.bytes()))?;
         let is_same = is_same_sign_in(&found.stored, stored);
         if !is_same {
             // Nobody is to find another sign-in, or one that was signed out, in place of this.

@@ -8,6 +8,7 @@ mod key;
 mod keyring;
 mod memory;
 mod seal;
+mod wiped;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -10,6 +10,8 @@ mod keyring;
 mod killed;
 #[cfg(feature = "reqwest")]
 mod listener;
+#[cfg(target_os = "linux")]
+mod memory;
 #[cfg(all(unix, feature = "reqwest"))]
 mod periods;
 #[cfg(all(unix, feature = "reqwest"))]
