@@ -22,18 +22,15 @@ use crate::{changes, load};
 
 /// Reads what a batch concerns: the deployment, heads, and of records what they are decided by.
 macro_rules! stamps {
-    ($lock:literal) => {
+    ($heads:literal, $sessions:literal) => {
         concat!(
             "WITH h AS MATERIALIZED (
-    SELECT subject, stamp, version, epoch, is_disabled, roles, live, live_in, moved
-    FROM handstamp.heads WHERE subject = ANY ($1) ORDER BY subject ",
-            $lock,
+    SELECT subject, stamp, version, epoch, is_disabled, roles, live, live_in, moved FROM ",
+            $heads,
             "
 ), s AS MATERIALIZED (
-    SELECT id, version, subject, epoch, deployment_epoch, created_at, last_seen, ended_at
-    FROM handstamp.sessions WHERE id = ANY ($2) AND (SELECT count(*) FROM h) >= 0
-    ORDER BY id ",
-            $lock,
+    SELECT id, version, subject, epoch, deployment_epoch, created_at, last_seen, ended_at FROM ",
+            $sessions,
             "
 )
 SELECT NULL::BYTEA, NULL::TEXT, 0::BIGINT, epoch, 0::BIGINT, 0::BIGINT, 0::BIGINT, NULL::BIGINT,
@@ -49,10 +46,20 @@ SELECT id, subject, version, epoch, deployment_epoch, created_at, last_seen, end
 
 /// Locks it too: heads in the order of their subjects, then records in the order of their ids, as
 /// everybody does. Whoever had to wait reads what the other has left.
-const LOCK: &str = stamps!("FOR NO KEY UPDATE");
+const LOCK: &str = stamps!(
+    "handstamp.heads WHERE subject = ANY ($1) ORDER BY subject FOR NO KEY UPDATE",
+    "handstamp.sessions WHERE id = ANY ($2) AND (SELECT count(*) FROM h) >= 0
+    ORDER BY id FOR NO KEY UPDATE"
+);
 
-/// Waits for nobody.
-const LOOK: &str = stamps!("");
+/// Waits for nobody. One by one: it may be planned while the tables have nothing in them, and is to
+/// go by the index all the same when they have.
+const LOOK: &str = stamps!(
+    "unnest($1::TEXT[]) AS one (asked)
+    CROSS JOIN LATERAL (SELECT * FROM handstamp.heads WHERE subject = asked OFFSET 0) AS found",
+    "unnest($2::BYTEA[]) AS one (asked)
+    CROSS JOIN LATERAL (SELECT * FROM handstamp.sessions WHERE id = asked OFFSET 0) AS found"
+);
 
 /// A group with its texts; its events lie in `lines`.
 pub(crate) struct Entry {

@@ -97,26 +97,32 @@ impl Desk {
     pub(crate) async fn commit(&self, batch: Batch) -> Result<Vec<Outcome>, StoreError> {
         let mut commit = Commit::of(batch);
         let mut state = self.state.lock().await;
-        for _ in 1..MOST_TRIES {
-            match self.try_commit(&mut state, &mut commit).await {
+        for turn in 1..MOST_TRIES {
+            match self.try_commit(&mut state, &mut commit, turn == 1).await {
                 Err(fault) if fault.is_local() => {
-                    if !self.set_apart(&mut state, &mut commit).await? {
-                        return Err(fault.into());
+                    match self.set_apart(&mut state, &mut commit).await {
+                        Ok(true) => {}
+                        Ok(false) => return Err(fault.into()),
+                        Err(fault) if fault.is_race() || is_cut_off(&fault) => {}
+                        Err(fault) => return Err(fault.into()),
                     }
                 }
                 Err(fault) if fault.is_race() || is_cut_off(&fault) => {}
                 other => return Ok(other?),
             }
         }
-        Ok(self.try_commit(&mut state, &mut commit).await?)
+        Ok(self.try_commit(&mut state, &mut commit, false).await?)
     }
 
+    /// At once the first time only: what was lost on its way may wait at the server for the same
+    /// locks, which nothing but a transaction has a limit for as a whole.
     async fn try_commit(
         &self,
         state: &mut State,
         commit: &mut Commit,
+        is_first: bool,
     ) -> Result<Vec<Outcome>, Fault> {
-        if let Some(outcomes) = self.try_at_once(state, commit).await? {
+        if is_first && let Some(outcomes) = self.try_at_once(state, commit).await? {
             return Ok(outcomes);
         }
         let tip = self.tip(state).await?;
@@ -158,6 +164,7 @@ impl Desk {
             Ok(told) => told.has_others,
             Err(fault) if fault.is_race() => {
                 state.memory.forget(commit.subjects(), commit.changed());
+                state.tip = Some(tip);
                 return Ok(None);
             }
             Err(fault) if fault.is_refusal() => return Err(fault),
@@ -263,21 +270,13 @@ impl Desk {
         Err(Fault::Lost(Box::new(lost)))
     }
 
-    /// Where the holder of `seat` stands; waits for a commit that is still under way.
-    async fn look(&self, seat: Seat) -> Result<Option<Tip>, Fault> {
-        let mut transaction = self.link.begin(With::Anybody).await?;
-        let tip = seat.tip(&mut transaction).await?;
-        transaction.give_up().await?;
-        Ok(tip)
-    }
-
     /// Where this process stands. One that has lost its seat takes another.
     async fn tip(&self, state: &mut State) -> Result<Tip, Fault> {
         if let Some(tip) = state.tip {
             return Ok(tip);
         }
         loop {
-            if let Some(tip) = self.look(state.seat).await? {
+            if let Some(tip) = state.seat.settle(&self.link).await? {
                 state.tip = Some(tip);
                 return Ok(tip);
             }

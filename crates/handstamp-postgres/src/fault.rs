@@ -73,7 +73,11 @@ impl Fault {
     pub(crate) fn is_broken(&self) -> bool {
         match self {
             Self::Late | Self::Sql(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) => true,
-            _ => self.has_code(|code| matches!(code, "57P01" | "57P02" | "57P03" | "25P03")),
+            // A pooler says by class 08 that it has lost the server.
+            _ => self.has_code(|code| {
+                matches!(code, "57P01" | "57P02" | "57P03" | "25P03" | "40003")
+                    || code.starts_with("08")
+            }),
         }
     }
 }

@@ -135,7 +135,8 @@ impl Link {
 }
 
 /// One statement sets what holds for the transaction: its limits, and that statements are planned
-/// once, not for each number of rows that they are given.
+/// once, not for each number of rows that they are given, and by the index, however few rows there
+/// are when that is done.
 fn begin(with: With, patience: Duration) -> Arc<str> {
     let most = patience.as_millis();
     let lock = match with {
@@ -149,7 +150,7 @@ fn begin(with: With, patience: Duration) -> Arc<str> {
          set_config('lock_timeout', '{most}', TRUE), \
          set_config('idle_in_transaction_session_timeout', '{most}', TRUE), \
          set_config('plan_cache_mode', 'force_generic_plan', TRUE), \
-         set_config('jit', 'off', TRUE){lock}"
+         set_config('enable_seqscan', 'off', TRUE), set_config('jit', 'off', TRUE){lock}"
     )
     .into()
 }

@@ -11,7 +11,7 @@ use sqlx::postgres::PgRow;
 
 use crate::content::standing;
 use crate::fault::Fault;
-use crate::link::{Link, Transaction, With};
+use crate::link::{Link, With};
 use crate::rows::Columns;
 
 /// Seconds after which a process that says nothing is thought dead.
@@ -34,6 +34,11 @@ const TIP: &str = "SELECT commits, batch, event, link, until_at, change FROM han
 /// A commit whose answer is lost either has counted, or does not count any more after this.
 const FENCE: &str = "UPDATE handstamp.writers SET commits = commits + 2
     WHERE writer = $1 AND holder = $2 AND commits = $3";
+
+/// The same whatever was under way: where nobody knows what was.
+const SETTLE: &str = "UPDATE handstamp.writers SET commits = commits + 2
+    WHERE writer = $1 AND holder = $2
+    RETURNING commits, batch, event, link, until_at, change";
 
 const LIVE: &str = "UPDATE handstamp.writers SET seen_at = clock_timestamp()
     WHERE writer = $1 AND holder = $2";
@@ -105,11 +110,14 @@ impl Seat {
         Ok(Self { writer, holder })
     }
 
-    /// Where the writer stands; `None` when the seat is another's by now. Waits for a commit of its
-    /// own that is still under way.
-    pub(crate) async fn tip(self, transaction: &mut Transaction) -> Result<Option<Tip>, Fault> {
-        let tip = sqlx::query(TIP).bind(i64::from(self.writer)).bind(self.holder);
-        transaction.rows(tip).await?.first().map(read_tip).transpose()
+    /// Where the writer stands once whatever of its own is still under way has counted or does not
+    /// count any more; `None` when the seat is another's by now.
+    pub(crate) async fn settle(self, link: &Link) -> Result<Option<Tip>, Fault> {
+        let mut transaction = link.begin(With::Anybody).await?;
+        let settle = sqlx::query(SETTLE).bind(i64::from(self.writer)).bind(self.holder);
+        let tip = transaction.rows(settle).await?.first().map(read_tip).transpose()?;
+        transaction.commit().await?;
+        Ok(tip)
     }
 
     /// How often its holder has committed, once no commit after `tip` can come about any more: one more
@@ -118,7 +126,8 @@ impl Seat {
         let mut transaction = link.begin(With::Anybody).await?;
         let fence = sqlx::query(FENCE).bind(i64::from(self.writer)).bind(self.holder);
         transaction.run(fence.bind(tip.commits)).await?;
-        let now = self.tip(&mut transaction).await?;
+        let tip = sqlx::query(TIP).bind(i64::from(self.writer)).bind(self.holder);
+        let now = transaction.rows(tip).await?.first().map(read_tip).transpose()?;
         transaction.commit().await?;
         Ok(now.map(|now| now.commits))
     }

@@ -40,6 +40,7 @@ mod work;
 pub use error::StartError;
 pub use local::answer_locally;
 pub use metrics::{Measured, StoreFigures};
+pub use ring::recognise;
 pub use serve::{Listeners, LocalListener, SOCKET, serve};
 pub use service::{Foundation, Service, router};
 pub use service_keys::{NewKey, Scope, ServiceKey, ServiceKeys};

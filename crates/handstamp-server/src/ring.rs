@@ -34,10 +34,7 @@ struct Known {
 /// [`StartError::OtherRing`] when a key of the ring is not the one that was noted under its id, one
 /// that was noted is not in the ring, or nothing was noted yet and the audit log begins under
 /// another ring; [`StartError::Ledger`], [`StartError::Sessions`].
-pub(crate) async fn recognise(
-    sessions: &SessionManager,
-    ledger: &dyn Ledger,
-) -> Result<(), StartError> {
+pub async fn recognise(sessions: &SessionManager, ledger: &dyn Ledger) -> Result<(), StartError> {
     let ring = marks(sessions.keys());
     for _ in 0..TRIES {
         let known = known(ledger).await?;

@@ -42,6 +42,10 @@ pub(crate) struct Options {
     #[arg(long)]
     give_up: bool,
 
+    /// TO is gone for good: give up without looking at it
+    #[arg(long, requires = "give_up")]
+    to_is_lost: bool,
+
     /// Key ring by which to verify the audit log of TO once it is finished
     #[arg(long, value_name = "FILE", requires = "finish")]
     keys: Option<PathBuf>,
@@ -63,7 +67,12 @@ pub(super) async fn run(options: &Options) -> Result<(), Failure> {
         return finished(options, report, ring).await;
     }
     if options.give_up {
-        let (from, to) = (content(from, Hold::Leave).await?, content(to, Hold::Look).await?);
+        let from = content(from, Hold::Leave).await?;
+        if options.to_is_lost {
+            Transfer::go_back(&*from).await.map_err(|error| failed(&error))?;
+            return output::line("FROM is served from again; who signed out on TO is signed in");
+        }
+        let to = content(to, Hold::Fill).await?;
         transfer(&*from, &*to).give_up().await.map_err(|error| failed(&error))?;
         return output::line("FROM is served from again; TO stays an unfinished copy");
     }
@@ -114,14 +123,13 @@ async fn finished(
     report: Option<Report>,
     ring: Option<KeyRing>,
 ) -> Result<(), Failure> {
-    let Some(report) = report else {
-        return output::line("this copy was finished before, and TO is open");
-    };
-    if options.json {
-        output::json(&told(&report, true))?;
-    } else {
-        table(&report)?;
-        output::line("everything is as it was in FROM, which is left for good; start on TO")?;
+    match report {
+        None => output::line("this copy was finished before, and TO is open")?,
+        Some(report) if options.json => output::json(&told(&report, true))?,
+        Some(report) => {
+            table(&report)?;
+            output::line("everything is as it was in FROM, which is left for good; start on TO")?;
+        }
     }
     let Some(ring) = ring else { return Ok(()) };
     let check = verify(&options.to, ring).await?;

@@ -29,13 +29,20 @@ pub(super) async fn run(options: &Options) -> Result<(), Failure> {
         return Err(Failure::new(line).with(crate::failure::Exit::NotFound));
     }
     let ring = opening::ring(&loaded.settings)?;
-    let sessions = serve::kept::open(store).await?;
+    let kept = serve::kept::open(store).await?;
     let config = loaded.settings.config.clone();
-    let sessions = handstamp_core::SessionManager::builder(sessions.store, config, ring);
+    let sessions = handstamp_core::SessionManager::builder(kept.store, config, ring);
     let sessions = sessions.maintenance(false).build();
+    // What another ring seals would break the audit log for good.
+    let ring = handstamp_server::recognise(&sessions, &*kept.ledger).await;
+    ring.map_err(|error| Failure::because("nothing is written", &error))?;
     let ended = sessions.end_everybody(options.by.as_deref()).await;
     ended.map_err(|error| Failure::because("cannot sign everybody out", &error))?;
     let stopped = sessions.shutdown().await;
     stopped.map_err(|error| Failure::because("cannot sign everybody out", &error))?;
-    output::line("nobody is signed in any more; start the service")
+    output::line("nobody is signed in any more")?;
+    output::line(
+        "service keys, disabled accounts and erased subjects are as they were when the backup was made: \
+         see to them, then start the service",
+    )
 }

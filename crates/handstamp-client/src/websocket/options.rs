@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::token::Token;
 
 /// Where the access token goes when a connection is made.
@@ -73,7 +75,17 @@ impl Default for WebSocketOptions {
 /// The message that shows a token, unless options say otherwise:
 /// `{"type":"authenticate","access_token":"…"}`.
 pub fn authenticate(token: &Token) -> String {
-    serde_json::json!({ "type": "authenticate", "access_token": token.expose() }).to_string()
+    // A text is always JSON.
+    serde_json::to_string(&Authenticate { kind: "authenticate", access_token: token.expose() })
+        .unwrap_or_default()
+}
+
+/// Its fields in this order, whatever else a program has made of maps in JSON.
+#[derive(Serialize)]
+struct Authenticate<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    access_token: &'a str,
 }
 
 impl fmt::Debug for WebSocketOptions {

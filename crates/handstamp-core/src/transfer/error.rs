@@ -13,9 +13,9 @@ pub enum TransferError {
     /// The store that is to be filled holds something else. Retrying never helps.
     #[error("the destination holds other data; name one that is new and empty")]
     NotEmpty,
-    /// The store that is to be filled is not being filled: it is served from, or another run has
-    /// finished. Retrying never helps.
-    #[error("the destination is served from by now, and nothing is written over it")]
+    /// The store that is to be filled is not being filled, or not by this run: it is served from,
+    /// or another run has taken it over. Running it again helps where that has come to nothing.
+    #[error("another run fills the destination, or it is served from by now; nothing is written")]
     NotFilling,
     /// The store that is to be left was filled and never finished. Retrying never helps.
     #[error("the source is itself the unfinished copy of another store; finish that one first")]

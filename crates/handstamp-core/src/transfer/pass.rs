@@ -144,10 +144,25 @@ impl<'a> Transfer<'a> {
         match (self.from.standing().await?, self.to.standing().await?) {
             (Standing::Open | Standing::Empty, _) => Ok(()),
             (Standing::Left(left), Standing::Filling(copy)) if left == copy => {
+                // A run that is still at it is not to open the copy afterwards.
+                self.to.take_over(copy).await?;
                 self.from.stay().await
             }
             (Standing::Filling(_), _) => Err(TransferError::Unfinished),
             _ => Err(TransferError::Left),
+        }
+    }
+
+    /// Has the source served from again whatever became of the copy. Only for one that is gone for
+    /// good: whoever signed out on it would be signed in here.
+    ///
+    /// # Errors
+    /// [`TransferError::Unfinished`] when the source is a copy itself.
+    pub async fn go_back(from: &dyn Portable) -> Result<(), TransferError> {
+        match from.standing().await? {
+            Standing::Open | Standing::Empty => Ok(()),
+            Standing::Left(_) => from.stay().await,
+            Standing::Filling(_) => Err(TransferError::Unfinished),
         }
     }
 
@@ -165,11 +180,17 @@ impl<'a> Transfer<'a> {
         let basis = self.from.basis().await?;
         match (from, to) {
             (Standing::Filling(_), _) => Err(TransferError::Unfinished),
-            (Standing::Left(left), Standing::Filling(copy)) if left == copy => Ok(copy),
+            (Standing::Left(left), Standing::Filling(copy)) if left == copy => {
+                self.to.take_over(copy).await?;
+                Ok(copy)
+            }
             (Standing::Left(_), _) => Err(TransferError::Left),
             (_, Standing::Filling(copy)) => {
-                let theirs = self.to.basis().await?.partition_key;
-                if theirs == basis.partition_key { Ok(copy) } else { Err(TransferError::NotEmpty) }
+                if self.to.basis().await?.partition_key != basis.partition_key {
+                    return Err(TransferError::NotEmpty);
+                }
+                self.to.take_over(copy).await?;
+                Ok(copy)
             }
             (_, Standing::Empty) => {
                 let drawn = random(&SystemRng).map_err(StoreError::unavailable)?;

@@ -127,6 +127,17 @@ pub trait Portable: Send + Sync {
     /// [`TransferError::NotEmpty`] when it holds anything.
     fn begin<'a>(&'a self, basis: &'a Basis, copy: u128) -> Transferred<'a, ()>;
 
+    /// Has this run alone write to the copy of this number from here on: whatever another run has
+    /// under way comes to nothing, however late it comes. Nothing by default, for a store that one
+    /// process at a time can have open.
+    ///
+    /// # Errors
+    /// [`TransferError::NotFilling`] when it is no such copy any more.
+    fn take_over(&self, copy: u128) -> Transferred<'_, ()> {
+        let _ = copy;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Stores `rows` and removes those whose keys are `gone`.
     ///
     /// # Errors

@@ -5,6 +5,8 @@ mod log;
 mod rows;
 pub(crate) mod standing;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use handstamp_core::store::StoreError;
@@ -28,6 +30,8 @@ const CONNECTIONS: u32 = 2;
 #[derive(Clone, Debug)]
 pub struct PostgresContent {
     link: Link,
+    /// By which writing of the mark this run may fill the store.
+    run: Arc<AtomicI64>,
 }
 
 impl PostgresContent {
@@ -38,7 +42,7 @@ impl PostgresContent {
     pub async fn look(url: &str) -> Result<Self, PostgresError> {
         let link = Self::link(url).await?;
         match schema::found(&link).await? {
-            schema::NEWEST => Ok(Self { link }),
+            schema::NEWEST => Ok(Self { link, run: Arc::default() }),
             found => Err(PostgresError::OlderSchema { found, known: schema::NEWEST }),
         }
     }
@@ -53,7 +57,7 @@ impl PostgresContent {
         if let Err(fault) = schema::make_partitions(&link).await {
             tracing::warn!(%fault, "the months ahead have no partitions; their events lie elsewhere");
         }
-        Ok(Self { link })
+        Ok(Self { link, run: Arc::default() })
     }
 
     async fn link(url: &str) -> Result<Link, PostgresError> {
@@ -68,16 +72,29 @@ impl PostgresContent {
         as_it_must: fn(Standing) -> Result<(), TransferError>,
     ) -> Result<Transaction, TransferError> {
         let mut change = self.link.begin(with).await.map_err(unavailable)?;
-        as_it_must(standing::hold(&mut change).await.map_err(unavailable)?)?;
+        as_it_must(standing::hold(&mut change).await.map_err(unavailable)?.0)?;
         Ok(change)
     }
 
+    /// Begins to write to the copy, unless another run has taken it over.
     async fn begin_filling(&self) -> Result<Transaction, TransferError> {
-        let is_filling = |standing| match standing {
-            Standing::Filling(_) => Ok(()),
-            _ => Err(TransferError::NotFilling),
-        };
-        self.begin_as(With::Anybody, is_filling).await
+        let mut change = self.link.begin(With::Anybody).await.map_err(unavailable)?;
+        let (standing, run) = standing::hold(&mut change).await.map_err(unavailable)?;
+        let is_ours = run == self.run.load(Ordering::SeqCst);
+        if matches!(standing, Standing::Filling(_)) && is_ours {
+            Ok(change)
+        } else {
+            Err(TransferError::NotFilling)
+        }
+    }
+
+    /// Marks the store as the copy of this number, which only this run fills from here on.
+    async fn mark_filling(&self, mut change: Transaction, copy: u128) -> Result<(), TransferError> {
+        let run =
+            standing::mark(&mut change, Standing::Filling(copy)).await.map_err(unavailable)?;
+        commit(change).await?;
+        self.run.store(run, Ordering::SeqCst);
+        Ok(())
     }
 }
 
@@ -120,8 +137,19 @@ impl Portable for PostgresContent {
         Box::pin(async move {
             let mut change = self.begin_as(With::Nobody, is_empty).await?;
             basis::found(&mut change, basis).await.map_err(unavailable)?;
-            standing::mark(&mut change, Standing::Filling(copy)).await.map_err(unavailable)?;
-            commit(change).await
+            self.mark_filling(change, copy).await
+        })
+    }
+
+    fn take_over(&self, copy: u128) -> Transferred<'_, ()> {
+        Box::pin(async move {
+            let mut change = self.link.begin(With::Anybody).await.map_err(unavailable)?;
+            if standing::hold(&mut change).await.map_err(unavailable)?.0 != Standing::Filling(copy)
+            {
+                return Err(TransferError::NotFilling);
+            }
+            // Waits for a page that another run is writing.
+            self.mark_filling(change, copy).await
         })
     }
 

@@ -10,11 +10,13 @@ use crate::rows::Columns;
 const FIND: &str = "SELECT body FROM handstamp.ledger WHERE shelf = $1 AND key = $2";
 
 /// Whoever sets it waits for whoever acts on it.
-const HOLD: &str = "SELECT body FROM handstamp.ledger WHERE shelf = $1 AND key = $2 FOR SHARE";
+const HOLD: &str =
+    "SELECT body, version FROM handstamp.ledger WHERE shelf = $1 AND key = $2 FOR SHARE";
 
 const SET: &str = "INSERT INTO handstamp.ledger (shelf, key, version, body)
     VALUES ($1, $2, nextval('handstamp.ledger_versions'), $3)
-    ON CONFLICT (shelf, key) DO UPDATE SET version = excluded.version, body = excluded.body";
+    ON CONFLICT (shelf, key) DO UPDATE SET version = excluded.version, body = excluded.body
+    RETURNING version";
 
 const UNSET: &str = "DELETE FROM handstamp.ledger WHERE shelf = $1 AND key = $2";
 
@@ -43,23 +45,30 @@ pub(super) async fn read(link: &Link) -> Result<Standing, Fault> {
     }
 }
 
-/// The same; where it is marked, it stays so until the transaction ends.
-pub(super) async fn hold(transaction: &mut Transaction) -> Result<Standing, Fault> {
+/// The same, and by which writing of the mark; it stays so until the transaction ends. Without a mark
+/// the number is 0.
+pub(super) async fn hold(transaction: &mut Transaction) -> Result<(Standing, i64), Fault> {
     let find = sqlx::query(HOLD).bind(MARK.0).bind(MARK.1);
-    match marked(&transaction.rows(find).await?)? {
-        Some(standing) => Ok(standing),
-        None => unmarked(&transaction.rows(sqlx::query(HAS_ANY)).await?),
+    let rows = transaction.rows(find).await?;
+    match (marked(&rows)?, rows.first()) {
+        (Some(standing), Some(row)) => {
+            let mut columns = Columns::of(row);
+            columns.skip(1);
+            Ok((standing, columns.next("version")?))
+        }
+        _ => Ok((unmarked(&transaction.rows(sqlx::query(HAS_ANY)).await?)?, 0)),
     }
 }
 
-/// Notes what the database is there for.
-pub(super) async fn mark(transaction: &mut Transaction, standing: Standing) -> Result<(), Fault> {
-    let statement = match standing.to_text() {
-        Some(text) => sqlx::query(SET).bind(MARK.0).bind(MARK.1).bind(text),
-        None => sqlx::query(UNSET).bind(MARK.0).bind(MARK.1),
+/// Notes what the database is there for; answers the number of this writing, 0 where no mark is left.
+pub(super) async fn mark(transaction: &mut Transaction, standing: Standing) -> Result<i64, Fault> {
+    let Some(text) = standing.to_text() else {
+        transaction.run(sqlx::query(UNSET).bind(MARK.0).bind(MARK.1)).await?;
+        return Ok(0);
     };
-    transaction.run(statement).await?;
-    Ok(())
+    let set = sqlx::query(SET).bind(MARK.0).bind(MARK.1).bind(text);
+    let rows = transaction.rows(set).await?;
+    rows.first().map_or(Err(Fault::Stored("standing")), |row| Columns::of(row).next("version"))
 }
 
 /// Refuses a database that nobody is to be served from.

@@ -26,7 +26,9 @@ CREATE FUNCTION handstamp.commit(
     TEXT[], TEXT[], BYTEA[], BYTEA[], SMALLINT, BIGINT, TEXT,
     BOOLEAN, TEXT[], BIGINT[], BIGINT[], BIGINT[], BYTEA[], BIGINT[], BIGINT[], BIGINT
 ) RETURNS BOOLEAN LANGUAGE plpgsql
-SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+SET plan_cache_mode = force_generic_plan SET jit = off
+-- Planned once, and perhaps for tables that have nothing in them yet: by the index at any size.
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
     is_as_seen BOOLEAN;
     has_others BOOLEAN;

@@ -15,4 +15,5 @@ mod open;
 mod restored;
 mod servers;
 mod surviving;
+mod taken;
 mod views;

@@ -48,6 +48,8 @@ async fn where_nobody_can_tell_the_answer_is_unknown_and_the_change_can_be_found
     let database = Database::new().await;
     let proxy = Proxy::before(shared_folder());
     let world = through(&proxy, &database).await;
+    // From here on the process knows where its chain ends.
+    world.one(told(&world)).await;
     proxy.loses(Loses::AnswerAndWay);
     let group = told(&world);
     let (id, change) = (group.record.as_ref().unwrap().record().id, group.change_id);

@@ -259,25 +259,30 @@ pub(super) fn has_password(text: &str) -> bool {
 }
 
 /// An address with its password masked: the part between user and host, and a parameter of that
-/// name.
+/// name. A password may hold what would end the part it stands in, so the last `@` counts; too much
+/// is masked rather than too little.
 fn without_password(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
-    let (place, parameters) = rest.split_once('?').map_or((rest, None), |(a, b)| (a, Some(b)));
-    let place = match place.rsplit_once('@') {
-        Some((who, host)) => match who.split_once(':') {
-            Some((user, _)) => format!("{user}:{MASK}@{host}"),
-            None => place.to_owned(),
-        },
-        None => place.to_owned(),
+    let (who, rest) = match rest.rsplit_once('@') {
+        Some((who, rest)) => (Some(who), rest),
+        None => (None, rest),
     };
+    let who = who.map(|who| match who.split_once(':') {
+        Some((user, _)) => format!("{user}:{MASK}@"),
+        None => format!("{who}@"),
+    });
+    let (place, parameters) = rest.split_once('?').map_or((rest, None), |(a, b)| (a, Some(b)));
     let parameters = parameters.map(|parameters| {
         let masked = parameters.split('&').map(|one| match one.split_once('=') {
-            Some((name, _)) if name.eq_ignore_ascii_case("password") => format!("{name}={MASK}"),
+            // An encoded name may be any.
+            Some((name, _)) if name.eq_ignore_ascii_case("password") || name.contains('%') => {
+                format!("{name}={MASK}")
+            }
             _ => one.to_owned(),
         });
         format!("?{}", masked.collect::<Vec<_>>().join("&"))
     });
-    format!("{scheme}://{place}{}", parameters.unwrap_or_default())
+    format!("{scheme}://{}{place}{}", who.unwrap_or_default(), parameters.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -321,6 +326,14 @@ mod tests {
         assert!(!shown.contains("hunter2") && !debug.contains("hunter2"), "{shown}");
         assert_eq!(shown, format!("postgres://me:{MASK}@db/shop?password={MASK}"));
         assert!(has_password(address.expose()));
+        for odd in [
+            "postgres://me:hun?ter2@db/shop",
+            "postgres://me:hun@ter?2@db/shop",
+            "postgres://me@db/shop?%70assword=hunter2",
+        ] {
+            let shown = without_password(odd);
+            assert!(!shown.contains("hun") && !shown.contains("ter"), "{shown}");
+        }
         for plain in ["postgres://me@db/shop?host=/run", "sqlite:///var/lib/hs", "text"] {
             assert_eq!(without_password(plain), plain);
         }

@@ -46,7 +46,8 @@ async fn a_request_is_a_span_that_tells_no_secret_and_nobody() {
     let (url, mut sent) = receiver().await;
     let world = World::with(&[("telemetry.otlp_endpoint", &url)]).await;
     let client = json!({ "ip_address": "203.0.113.7", "user_agent": "Telltale/1.0" });
-    let begun = world.begin_with(json!({ "subject": "ada", "client": client })).await;
+    // Not a name that could be part of a number in hexadecimal.
+    let begun = world.begin_with(json!({ "subject": "mina", "client": client })).await;
     world.refresh(begun.refresh_token.expose()).await;
     let path = format!("/admin/sessions/{}/suspend?q=telltale", begun.session.id);
     let asked = world.post(&path).bearer_auth(&world.admin).header("traceparent", PARENT);
@@ -67,7 +68,7 @@ async fn a_request_is_a_span_that_tells_no_secret_and_nobody() {
         &world.key,
         &world.admin,
         &begun.session.id,
-        "ada",
+        "mina",
         "203.0.113.7",
         "elltale",
         "127.0.0.1",

@@ -144,7 +144,7 @@ async fn a13_a_server_may_want_the_token_in_the_first_message() {
     assert_eq!(peer.heard.header("authorization"), None);
     assert_eq!(peer.heard.header("sec-websocket-protocol"), Some("orders.v1"));
     assert_eq!(peer.text().await, authenticate(&Token::new("a0")));
-    assert_eq!(authenticate(&"a0".into()), r#"{"access_token":"a0","type":"authenticate"}"#);
+    assert_eq!(authenticate(&"a0".into()), r#"{"type":"authenticate","access_token":"a0"}"#);
 }
 
 #[tokio::test]
