@@ -179,17 +179,17 @@ async fn defect_12_two_hundred_lives_of_a_token_are_renewed_once_each_by_four_pr
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_13_holders_of_the_lock_are_stopped_again_and_again_and_nobody_is_signed_out() {
-    let mut story = Story::of(100);
+    let mut story = Story::of(200);
     story.patience = Duration::from_millis(300);
     story.fates = (1..50).map(|number| (number * 20, Fate::Stopped)).collect();
     let (server, tale, _) = story.tell().await;
-    assert!(server.rotations() >= 100);
+    assert!(server.rotations() >= 200);
     assert!(tale.asked.load(Ordering::SeqCst) >= server.rotations());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn defect_13_where_there_are_no_locks_processes_ask_for_the_same_and_nobody_is_signed_out() {
-    let mut story = Story::of(60);
+    let mut story = Story::of(200);
     story.has_locks = false;
     // A writer that the machine holds up for a whole life of a token is beyond what can be mended
     // without locks; a longer life makes that as unlikely as it is with real ones.
