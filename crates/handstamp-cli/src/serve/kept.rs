@@ -45,7 +45,8 @@ pub(crate) async fn open(settings: &Store) -> Result<Kept, Failure> {
     }
 }
 
-fn no_postgres(url: &StoreAddress, error: &PostgresError) -> Failure {
+/// What it means that the database at `url` cannot be opened.
+pub(crate) fn no_postgres(url: &StoreAddress, error: &PostgresError) -> Failure {
     let failure = Failure::because(format!("cannot use {url}"), error);
     match error {
         PostgresError::Unreachable(_) => failure.with(Exit::Unreachable),

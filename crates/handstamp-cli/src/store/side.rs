@@ -7,12 +7,12 @@ use handstamp_core::ledger::Ledger;
 use handstamp_core::store::SessionStore;
 use handstamp_core::transfer::Portable;
 use handstamp_core::{KeyRing, LogCheck, SessionConfig, SessionManager};
-use handstamp_postgres::{PostgresContent, PostgresError, PostgresStore};
+use handstamp_postgres::{PostgresContent, PostgresStore};
 use handstamp_server::settings::StoreAddress;
 use handstamp_sqlite::{SqliteContent, SqliteError, SqliteStore};
 
 use crate::failure::{Exit, Failure};
-use crate::serve::kept::DATABASE;
+use crate::serve::kept::{DATABASE, no_postgres};
 
 /// Events that are added up at once.
 const STEP: usize = 5_000;
@@ -125,18 +125,6 @@ fn no_sqlite(path: &Path, error: &SqliteError) -> Failure {
         | SqliteError::NotOurs { .. }
         | SqliteError::Left { .. }
         | SqliteError::Unfinished { .. } => failure.with(Exit::Refused),
-        _ => failure,
-    }
-}
-
-fn no_postgres(address: &StoreAddress, error: &PostgresError) -> Failure {
-    let failure = Failure::because(format!("cannot use {address}"), error);
-    match error {
-        PostgresError::Unreachable(_) => failure.with(Exit::Unreachable),
-        PostgresError::Refused(_)
-        | PostgresError::NotPermitted(_)
-        | PostgresError::Left
-        | PostgresError::Unfinished => failure.with(Exit::Refused),
         _ => failure,
     }
 }
