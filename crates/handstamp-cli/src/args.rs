@@ -1,5 +1,8 @@
 //! The command line.
 
+mod ids;
+
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -138,10 +141,10 @@ pub(crate) fn read() -> Result<Command, Answer> {
     read_from(std::env::args_os())
 }
 
-fn read_from(
-    line: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
-) -> Result<Command, Answer> {
-    let matches = command().try_get_matches_from(line).map_err(answer)?;
+fn read_from(line: impl IntoIterator<Item = impl Into<OsString>>) -> Result<Command, Answer> {
+    let command = command();
+    let line = ids::told_from_flags(&command, line.into_iter().map(Into::into).collect());
+    let matches = command.try_get_matches_from(line).map_err(answer)?;
     Line::from_arg_matches(&matches).map(|line| line.command).map_err(answer)
 }
 

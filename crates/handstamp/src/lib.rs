@@ -34,10 +34,19 @@ pub use handstamp_postgres::{Builder as PostgresBuilder, PostgresError, Postgres
 pub use handstamp_sqlite::{SqliteError, SqliteStore, Synchronous};
 
 /// The documents whose programs are compiled, and run where they do not serve for ever.
-#[cfg(all(doctest, feature = "axum", feature = "sqlite", feature = "testing"))]
+#[cfg(all(
+    doctest,
+    feature = "axum",
+    feature = "client",
+    feature = "postgres",
+    feature = "sqlite",
+    feature = "testing"
+))]
 mod documents {
     #[doc = include_str!("../../../README.md")]
     mod readme {}
     #[doc = include_str!("../../../docs/guides/axum.md")]
     mod guide {}
+    #[doc = include_str!("../../../docs/guides/postgres.md")]
+    mod postgres {}
 }

@@ -65,13 +65,13 @@ async fn carry(mut caller: TcpStream, nodes: Arc<Nodes>, node: usize) {
     let (mut asked, mut answered) = (vec![0; 1 << 14], vec![0; 1 << 14]);
     let (mut from_caller, mut to_caller) = caller.split();
     let (mut from_service, mut to_service) = service.split();
-    let mut is_asking = true;
+    let (mut is_asking, mut is_heard) = (true, true);
     loop {
         tokio::select! {
             read = from_caller.read(&mut asked), if is_asking => {
                 let length = read.unwrap_or_default();
-                if length == 0 {
-                    is_asking = false;
+                is_asking = length > 0;
+                if !is_asking {
                     let _ = to_service.shutdown().await;
                     continue;
                 }
@@ -79,14 +79,13 @@ async fn carry(mut caller: TcpStream, nodes: Arc<Nodes>, node: usize) {
                 if node > 0 {
                     let _ = nodes[node].1.catch_up().await;
                 }
-                if to_service.write_all(&asked[..length]).await.is_err() {
-                    return;
-                }
+                // A service that answers early listens no more, and its answer is on its way.
+                is_heard = is_heard && to_service.write_all(&asked[..length]).await.is_ok();
             }
             read = from_service.read(&mut answered) => {
                 let length = read.unwrap_or_default();
                 if length == 0 {
-                    return;
+                    break;
                 }
                 for (_, (_, sessions)) in nodes.iter().enumerate().filter(|(it, _)| *it != node) {
                     let _ = sessions.catch_up().await;
@@ -97,4 +96,7 @@ async fn carry(mut caller: TcpStream, nodes: Arc<Nodes>, node: usize) {
             }
         }
     }
+    // Closed at once, with words of the caller's unread, the answer would be lost with them.
+    let _ = to_caller.shutdown().await;
+    while from_caller.read(&mut asked).await.is_ok_and(|length| length > 0) {}
 }
