@@ -104,11 +104,24 @@ impl Accounts {
         self.managers().entry(name.clone()).or_insert_with(made).clone()
     }
 
+    /// Makes the manager of an account anew, for one whose `make` answers otherwise than before: it
+    /// has moved to another server. Clones of the manager before stay what they are.
+    pub fn account_anew(&self, name: &AccountName) -> SessionManager {
+        let manager = (self.0.make)(name, self.path(name));
+        self.managers().insert(name.clone(), manager.clone());
+        manager
+    }
+
     /// The account that is used now, and its manager.
     pub fn current(&self) -> Option<(AccountName, SessionManager)> {
-        let name = self.0.current.borrow().clone()?;
+        let name = self.current_name()?;
         let manager = self.account(&name);
         Some((name, manager))
+    }
+
+    /// The name of the account that is used now. Makes no manager.
+    pub fn current_name(&self) -> Option<AccountName> {
+        self.0.current.borrow().clone()
     }
 
     /// The account that is used now, to be watched.

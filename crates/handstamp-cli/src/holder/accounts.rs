@@ -85,7 +85,7 @@ fn list(options: &List) -> Result<(), Failure> {
 }
 
 async fn about(opened: &Opened, name: AccountName) -> About {
-    let current = opened.accounts.current().map(|(name, _)| name);
+    let current = opened.accounts.current_name();
     let service = opened.service_of(&name).ok().flatten();
     let (subject, state) = match opened.manager_of(&name) {
         Err(failure) => (None, failure.text()),

@@ -181,10 +181,11 @@ async fn ask_about(service: &str, token: &Secret) -> Result<(), Failure> {
     Err(Failure::new(format!("the session of this token is over: {why}")).with(Exit::SignIn))
 }
 
-/// Notes which service the account belongs to. Only then is there a manager that knows it.
+/// Notes which service the account belongs to, and makes a manager that knows it: one that was made
+/// before would send the token to the service of before.
 fn begin(opened: &Opened, service: &str) -> Result<SessionManager, Failure> {
     notes::keep_service(&opened.path(&opened.name), service)?;
-    opened.manager()
+    Ok(opened.accounts.account_anew(&opened.name))
 }
 
 /// Makes a session of what was pasted, and has the service confirm it.

@@ -147,8 +147,7 @@ fn named(accounts: &Accounts) -> Result<AccountName, Failure> {
         let line = format!("environment variable {NAME} is {text:?}, which is no name");
         return AccountName::new(&text).ok_or_else(|| Failure::new(line).with(Exit::Usage));
     }
-    let current = accounts.current().map(|(name, _)| name);
-    let name = current.or_else(|| AccountName::new(USUAL));
+    let name = accounts.current_name().or_else(|| AccountName::new(USUAL));
     name.ok_or_else(|| Failure::new("there is no account"))
 }
 

@@ -1,11 +1,14 @@
 //! Several accounts, and the one that is used.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use handstamp_client::accounts::{AccountName, Accounts};
 use handstamp_client::storage::{Protection, SealedFile, SealingKey};
-use handstamp_client::testing::ManualClock;
-use handstamp_client::{AuthError, AuthTokens, Clock, SessionManager};
+use handstamp_client::testing::{ManualClock, TestServer};
+use handstamp_client::{AuthError, AuthTokens, Clock, Outcome, SessionManager};
 
 use crate::world::token;
 
@@ -98,4 +101,27 @@ fn a10_a_name_is_no_way_out_of_the_folder() {
     for good in ["a", "7", "ada@example.com", "a+b_c-d.e"] {
         assert_eq!(AccountName::new(good).unwrap().as_str(), good);
     }
+}
+
+#[tokio::test]
+async fn j08_an_account_that_has_moved_to_another_server_asks_that_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let life = Duration::from_secs(1800);
+    let servers = [TestServer::new(life), TestServer::new(life)];
+    let has_moved = Arc::new(AtomicBool::new(false));
+    let make = {
+        let (servers, has_moved) = (servers.clone(), Arc::clone(&has_moved));
+        move |_: &AccountName, path| {
+            let server = servers[usize::from(has_moved.load(Ordering::SeqCst))].clone();
+            let file = SealedFile::new(path, Protection::Plain);
+            SessionManager::builder().storage(file).backend(server).build()
+        }
+    };
+    let accounts = Accounts::open(folder.path(), make).unwrap();
+    accounts.account(&name("ada"));
+    has_moved.store(true, Ordering::SeqCst);
+    let manager = accounts.account_anew(&name("ada"));
+    manager.create_session_from_login_result(servers[1].sign_in(), None).await.unwrap();
+    assert_eq!(accounts.account(&name("ada")).refresh().await, Outcome::Refreshed);
+    assert_eq!(servers.map(|server| server.refreshes()), [0, 1]);
 }

@@ -1,5 +1,8 @@
 //! Several accounts on one machine.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
 use super::{Here, session_id};
 
 #[test]
@@ -51,4 +54,25 @@ fn an_account_belongs_to_one_service() {
         here.run(&["accounts", "list", "--json"]).json()["accounts"].as_array().unwrap().len(),
         2
     );
+}
+
+#[test]
+fn j08_whoever_signs_in_elsewhere_after_a_sign_out_shows_nothing_to_the_service_of_before() {
+    let (here, other) = (Here::new(), Here::new());
+    here.login("ada", &[]);
+    assert_eq!(here.run(&["logout"]).good(), "signed out\n");
+    let address = here.served.url.strip_prefix("http://").unwrap().to_owned();
+    let Here { served, world, .. } = here;
+    assert_eq!(served.stop().exit, 0);
+    let before = TcpListener::bind(address).unwrap();
+    before.set_nonblocking(true).unwrap();
+    let login = ["login", "--with-token", "--service", &other.served.url];
+    world.feed(&login, super::refresh_token(&other.sign_in("ada"))).good();
+    let token = world.run(&["token"]).good();
+    assert_eq!(world.run(&["whoami"]).good(), "ada\n");
+    assert_eq!(world.run(&["status", "--json"]).json()["service"], other.served.url.as_str());
+    assert!(!token.is_empty());
+    assert_eq!(world.run(&["logout"]).good(), "signed out\n");
+    // Nobody has so much as knocked at the door of the other one.
+    assert_eq!(before.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
