@@ -1,5 +1,6 @@
 //! Reading what is kept, and changing it: the one place where memory and storage meet.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use handstamp_protocol::sessions::Reason;
@@ -22,6 +23,16 @@ pub(crate) enum Save {
     Configured,
     /// Along with the next change: it could be lost, and would not be missed.
     Never,
+}
+
+/// What a look at what is kept shows.
+enum Seen {
+    /// What was seen or written last.
+    Same(Loaded),
+    /// What somebody else has written.
+    Other(Loaded),
+    /// What is in memory was damaged, and lies here. Nothing is in its place.
+    Lost(PathBuf),
 }
 
 /// What a change works on.
@@ -88,9 +99,66 @@ impl Inner {
     /// Looks at what is kept now, and takes it over if another process has written.
     pub(crate) async fn adopt_what_is_kept(&self) -> Result<(), StorageError> {
         let _turn = self.turn.lock().await;
-        let loaded = self.on_storage(|storage| storage.load()).await?;
-        if loaded.version != self.held().version {
-            self.adopt(loaded);
+        let loaded = self.on_storage(|storage| storage.load()).await;
+        match self.seen(loaded)? {
+            Seen::Same(_) => Ok(()),
+            Seen::Other(loaded) => {
+                self.adopt(loaded);
+                Ok(())
+            }
+            Seen::Lost(path) => {
+                self.lose(path);
+                self.keep_again().await
+            }
+        }
+    }
+
+    /// What a look at what is kept has shown. A file that is damaged, here or by what another
+    /// process has found, takes nothing from memory.
+    fn seen(&self, loaded: Result<Loaded, StorageError>) -> Result<Seen, StorageError> {
+        let held = self.held();
+        let has_something = held.session.is_some() || !held.outbox.is_empty();
+        match loaded {
+            Err(StorageError::Damaged { set_aside }) if has_something => Ok(Seen::Lost(set_aside)),
+            Err(error) => Err(error),
+            Ok(Loaded { version: None, set_aside: Some(path), .. })
+                if has_something && (held.version.is_some() || held.is_lost) =>
+            {
+                Ok(Seen::Lost(path))
+            }
+            Ok(loaded) if loaded.version == held.version => Ok(Seen::Same(loaded)),
+            Ok(loaded) => Ok(Seen::Other(loaded)),
+        }
+    }
+
+    /// What is in memory is kept nowhere any more.
+    fn lose(&self, path: PathBuf) {
+        let mut held = self.held_mut();
+        let was_known = std::mem::replace(&mut held.is_lost, true);
+        held.version = None;
+        held.is_dirty = true;
+        drop(held);
+        if !was_known {
+            self.tell(AuthEvent::SetAside { path });
+        }
+    }
+
+    /// Keeps what is in memory in the place of what was lost.
+    async fn keep_again(&self) -> Result<(), StorageError> {
+        let before = self.held().clone();
+        let draft = draft_of(&before);
+        match self.keep(&before, &draft).await {
+            Ok(Replaced::Stored(version)) => {
+                let mut held = self.held_mut();
+                held.version = version;
+                (held.is_dirty, held.is_lost) = (false, false);
+            }
+            // Another process had it in memory too, or somebody has signed in.
+            Ok(Replaced::Conflict(loaded)) => self.adopt(*loaded),
+            Err(error) => {
+                self.tell(AuthEvent::NotKept);
+                return Err(error);
+            }
         }
         Ok(())
     }
@@ -98,19 +166,30 @@ impl Inner {
     /// Takes what is kept in the place of what is in memory, whatever is newer.
     pub(super) async fn take_what_is_kept(&self) -> Result<(), StorageError> {
         let _turn = self.turn.lock().await;
-        let loaded = self.on_storage(|storage| storage.load()).await?;
-        self.hold_loaded(loaded);
-        Ok(())
+        let loaded = self.on_storage(|storage| storage.load()).await;
+        match self.seen(loaded)? {
+            Seen::Lost(set_aside) => {
+                self.lose(set_aside.clone());
+                Err(StorageError::Damaged { set_aside })
+            }
+            Seen::Same(loaded) | Seen::Other(loaded) => {
+                self.hold_loaded(loaded);
+                Ok(())
+            }
+        }
     }
 
     /// Another process has written: what is kept counts, unless what is in memory is newer. That it
     /// is where it was not kept yet, and where somebody who was stopped has written late, which
     /// only locks could keep him from.
-    fn adopt(&self, loaded: Loaded) {
+    fn adopt(&self, mut loaded: Loaded) {
+        if let Some(path) = loaded.set_aside.take() {
+            self.tell(AuthEvent::SetAside { path });
+        }
         if is_newer(&self.held(), &loaded.stored) {
             let mut held = self.held_mut();
             held.version = loaded.version;
-            held.is_dirty = true;
+            (held.is_dirty, held.is_lost) = (true, false);
             return;
         }
         let (was, is) = (self.session(), loaded.stored.session.as_ref());
@@ -147,7 +226,7 @@ impl Inner {
         held.session = session.map(Arc::new);
         held.outbox = outbox;
         held.version = loaded.version;
-        held.is_dirty = false;
+        (held.is_dirty, held.is_lost) = (false, false);
         self.show_quickly(&held);
         drop(held);
         self.publish();
@@ -174,12 +253,18 @@ impl Inner {
                 self.hold(before, draft, is_dirty);
                 return Ok(answer);
             }
-            match self.keep(&before, &draft).await {
+            let loaded = match self.keep(&before, &draft).await {
                 Ok(Replaced::Stored(version)) => {
                     self.hold(Held { version, ..before }, draft, false);
                     return Ok(answer);
                 }
-                Ok(Replaced::Conflict(loaded)) => self.adopt(*loaded),
+                Ok(Replaced::Conflict(loaded)) => Ok(*loaded),
+                Err(error) => Err(error),
+            };
+            match self.seen(loaded) {
+                Ok(Seen::Same(_)) => {}
+                Ok(Seen::Other(loaded)) => self.adopt(loaded),
+                Ok(Seen::Lost(path)) => self.lose(path),
                 Err(error) => {
                     self.hold(before, draft, true);
                     self.tell(AuthEvent::NotKept);
@@ -210,6 +295,7 @@ impl Inner {
             outbox: draft.outbox,
             version: before.version,
             is_dirty,
+            is_lost: before.is_lost && is_dirty,
             is_offline,
             phase,
         };

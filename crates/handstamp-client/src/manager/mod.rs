@@ -72,6 +72,8 @@ struct Held {
     version: Option<Version>,
     /// Whether there is something that is not kept.
     is_dirty: bool,
+    /// Whether what was kept of it was damaged, and it was not kept again since.
+    is_lost: bool,
     is_offline: bool,
     phase: Phase,
 }

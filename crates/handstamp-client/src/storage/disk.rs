@@ -13,6 +13,10 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(5);
 
+/// What a file's name goes on with while it is written, and when it was set aside.
+const NEW: &str = ".new-";
+const DAMAGED: &str = ".damaged-";
+
 /// `path` with an addition to its name.
 pub(super) fn beside(path: &Path, addition: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -74,7 +78,7 @@ impl Fresh {
     pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
         make_folder(path)?;
         let name = random::text().map_err(io::Error::other)?;
-        let fresh = Self(beside(path, &format!(".new-{}", &name[..8])));
+        let fresh = Self(beside(path, &format!("{NEW}{}", &name[..8])));
         write(&fresh.0, bytes)?;
         fail::point("new file written");
         Ok(fresh)
@@ -130,15 +134,39 @@ fn or_missing(result: io::Result<()>) -> io::Result<()> {
 
 /// Removes what a program left that was killed while it wrote, longer ago than this.
 pub(super) fn sweep(path: &Path, age: Duration) {
-    let Some(folder) = path.parent().and_then(|folder| fs::read_dir(folder).ok()) else { return };
-    let fresh = beside(path, ".new-");
-    let prefix = fresh.file_name().unwrap_or_default().as_encoded_bytes().to_owned();
-    for entry in folder.flatten() {
-        let is_left = entry.file_name().as_encoded_bytes().starts_with(&prefix);
-        if is_left && is_older(&entry, age) {
+    for entry in all_beside(path, NEW).unwrap_or_default() {
+        if is_older(&entry, age) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Every file whose name is that of `path`, this addition, and more.
+fn all_beside(path: &Path, addition: &str) -> io::Result<Vec<fs::DirEntry>> {
+    let entries = match fs::read_dir(folder(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let first = beside(path, addition);
+    let prefix = first.file_name().unwrap_or_default().as_encoded_bytes();
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(prefix) {
+            found.push(entry);
+        }
+    }
+    Ok(found)
+}
+
+/// A damaged file that was set aside, if there is one.
+pub(super) fn damaged(path: &Path) -> io::Result<Option<PathBuf>> {
+    Ok(all_beside(path, DAMAGED)?.first().map(fs::DirEntry::path))
+}
+
+/// Removes every damaged file that was set aside.
+pub(super) fn remove_damaged(path: &Path) -> io::Result<()> {
+    all_beside(path, DAMAGED)?.iter().try_for_each(|entry| remove(&entry.path()))
 }
 
 fn is_older(entry: &fs::DirEntry, age: Duration) -> bool {
@@ -146,13 +174,35 @@ fn is_older(entry: &fs::DirEntry, age: Duration) -> bool {
     age.is_zero() || written.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > age))
 }
 
-/// Gives a damaged file another name, and says which.
+/// Gives a damaged file another name in place of its own, and says which.
 pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StorageError> {
-    let name = random::text()?;
-    let aside = beside(path, &format!(".damaged-{}", &name[..8]));
+    let aside = name_aside(path)?;
     fs::rename(path, &aside)?;
     sync_folder(path)?;
     Ok(aside)
+}
+
+/// Gives a damaged file another name beside its own.
+pub(super) fn link_aside(path: &Path) -> Result<PathBuf, StorageError> {
+    let aside = name_aside(path)?;
+    fs::hard_link(path, &aside)?;
+    Ok(aside)
+}
+
+fn name_aside(path: &Path) -> Result<PathBuf, StorageError> {
+    let name = random::text()?;
+    Ok(beside(path, &format!("{DAMAGED}{}", &name[..8])))
+}
+
+/// Takes a file in the place of another, durably.
+pub(super) fn put_back(kept: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(kept, path)?;
+    sync_folder(path)
+}
+
+/// Whether there is anything of this name.
+pub(super) fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
 }
 
 /// Makes the rename last.

@@ -12,13 +12,14 @@ use super::wiped::Wiped;
 use super::{
     Loaded, Lock, Protection, Replaced, Revocation, Storage, StorageError, Stored, Version, disk,
 };
+use crate::fail;
 use crate::session::Session;
 
 /// One account's session in a sealed file, shared by every process that opens it.
 ///
 /// Beside the file (`NAME`) there may be: `NAME.previous`, the write before, from which a damaged
 /// file is replaced; `NAME.lock` and `NAME.refresh-lock`, which are empty; `NAME.damaged-…`, a
-/// file that was set aside. All are for their owner only.
+/// file that was set aside, until the next sign-out. All are for their owner only.
 ///
 /// # Security
 /// The body is sealed by XChaCha20-Poly1305 under a key that does not lie beside it, and the
@@ -127,36 +128,57 @@ impl SealedFile {
         disk::lock(&self.beside(".lock"), self.patience)
     }
 
-    fn beside(&self, addition: &str) -> PathBuf {
-        disk::beside(&self.path, addition)
+    fn previous(&self) -> PathBuf {
+        self.beside(".previous")
     }
 
-    /// Puts a damaged file aside and the one before it in its place, if that is whole. Under the
-    /// lock of writers.
-    fn mend(&self) -> Result<Loaded, StorageError> {
-        match self.read(&self.path) {
-            Ok(found) => return Ok(found.unwrap_or_default()),
-            Err(Unopened::Refused(error)) => return Err(error),
-            Err(Unopened::Damaged) => {}
-        }
-        let set_aside = disk::set_aside(&self.path)?;
-        let previous = self.beside(".previous");
-        match self.read(&previous) {
-            Ok(Some(loaded)) => {
-                std::fs::rename(&previous, &self.path)?;
-                disk::sync_folder(&self.path)?;
-                Ok(Loaded { set_aside: Some(set_aside), ..loaded })
-            }
-            _ => Err(StorageError::Damaged { set_aside }),
-        }
+    fn beside(&self, addition: &str) -> PathBuf {
+        disk::beside(&self.path, addition)
     }
 
     /// What is there. Under the lock of writers.
     fn found(&self) -> Result<Loaded, StorageError> {
         match self.read(&self.path) {
-            Ok(found) => Ok(found.unwrap_or_default()),
+            Ok(Some(found)) => Ok(found),
+            Ok(None) => self.missed(),
             Err(Unopened::Refused(error)) => Err(error),
             Err(Unopened::Damaged) => self.mend(),
+        }
+    }
+
+    /// Puts a damaged file aside and the one before it in its place, if that is whole.
+    fn mend(&self) -> Result<Loaded, StorageError> {
+        let Some(before) = self.before()? else {
+            return Err(StorageError::Damaged { set_aside: disk::set_aside(&self.path)? });
+        };
+        // A second name, so that there is no moment without a file.
+        let set_aside = disk::link_aside(&self.path)?;
+        fail::point("damaged file named");
+        disk::put_back(&self.previous(), &self.path)?;
+        fail::point("file before last in place");
+        Ok(Loaded { set_aside: Some(set_aside), ..before })
+    }
+
+    /// What is to be made of a file that is missing. Whoever signs out removes the one before it
+    /// first, and what was set aside: if either is there, the file was lost.
+    fn missed(&self) -> Result<Loaded, StorageError> {
+        let before = self.before()?;
+        if before.is_some() {
+            disk::put_back(&self.previous(), &self.path)?;
+        }
+        let set_aside = disk::damaged(&self.path)?;
+        Ok(Loaded { set_aside, ..before.unwrap_or_default() })
+    }
+
+    /// The write before the last one, if it is kept and whole.
+    fn before(&self) -> Result<Option<Loaded>, StorageError> {
+        match self.read(&self.previous()) {
+            Ok(before) => Ok(before),
+            Err(Unopened::Refused(error)) => Err(error),
+            Err(Unopened::Damaged) => {
+                disk::set_aside(&self.previous())?;
+                Ok(None)
+            }
         }
     }
 
@@ -166,7 +188,7 @@ impl SealedFile {
         stored: &Stored,
         is_alone: bool,
     ) -> Result<Replaced, StorageError> {
-        let previous = self.beside(".previous");
+        let previous = self.previous();
         // Whoever is not alone leaves alone what another one may be writing.
         disk::sweep(&self.path, if is_alone { Duration::ZERO } else { LEFT });
         if stored.is_empty() {
@@ -195,8 +217,12 @@ impl SealedFile {
         Ok(Replaced::Stored(Some(version)))
     }
 
+    /// Removes everything, the file last: until then nobody was signed out.
     fn remove(&self) -> Result<(), StorageError> {
-        disk::remove(&self.beside(".previous"))?;
+        disk::remove_damaged(&self.path)?;
+        fail::point("damaged files removed");
+        disk::remove(&self.previous())?;
+        fail::point("nothing left to mend from");
         disk::remove(&self.path)?;
         Ok(disk::sync_folder(&self.path)?)
     }
@@ -212,12 +238,15 @@ fn is_same_sign_in(one: &Stored, other: &Stored) -> bool {
 impl Storage for SealedFile {
     fn load(&self) -> Result<Loaded, StorageError> {
         match self.read(&self.path) {
-            Ok(found) => Ok(found.unwrap_or_default()),
+            Ok(Some(found)) => Ok(found),
+            Ok(None) if !disk::is_there(&self.previous()) => {
+                Ok(Loaded { set_aside: disk::damaged(&self.path)?, ..Loaded::default() })
+            }
             Err(Unopened::Refused(error)) => Err(error),
-            Err(Unopened::Damaged) => {
+            Ok(None) | Err(Unopened::Damaged) => {
                 // It may have been replaced just now; only under the lock can that be told.
                 let _lock = self.lock()?;
-                self.mend()
+                self.found()
             }
         }
     }

@@ -79,7 +79,9 @@ pub struct Loaded {
     pub version: Option<Version>,
     /// What is kept.
     pub stored: Stored,
-    /// Where a damaged file was put, if what is answered here is the write before it.
+    /// Where a damaged file was put: by this call, if what is answered is the write before it; at
+    /// some time since the last sign-out, if there is nothing. What is missing then was not signed
+    /// out.
     pub set_aside: Option<PathBuf>,
 }
 

@@ -28,7 +28,7 @@ impl Place {
         SealedFile::new(self.path(), key())
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(crate) fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<_> =
             entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
@@ -131,6 +131,20 @@ fn a11_removing_a_session_leaves_nothing_of_it() {
     assert_eq!(place.names(), ["session.lock"]);
 }
 
+#[test]
+fn a11_removing_a_session_leaves_no_damaged_file_of_it_either() {
+    for is_cleared in [false, true] {
+        let (place, found) = after(flip_last_byte);
+        let version = found.unwrap().version;
+        assert_eq!(place.damaged().len(), 1);
+        match is_cleared {
+            true => place.file().clear().unwrap(),
+            false => drop(put(&place.file(), version.as_ref(), &Stored::default())),
+        }
+        assert_eq!(place.names(), ["session.lock"]);
+    }
+}
+
 /// Damages a file, and looks at it as whoever opens it next.
 fn after(damage: impl Fn(&Path)) -> (Place, Result<Loaded, StorageError>) {
     let place = Place::new();
@@ -183,7 +197,22 @@ fn defect_24_where_nothing_is_whole_it_is_an_error_and_never_merely_signed_out()
         });
         let Err(StorageError::Damaged { set_aside }) = found else { panic!("{found:?}") };
         assert!(set_aside.exists() && !place.path().exists());
+        // Whoever comes next finds that nobody signed out.
+        let next = place.file().load().unwrap();
+        assert!(next.version.is_none() && next.set_aside.is_some());
     }
+}
+
+#[test]
+fn defect_24_a_file_that_is_missing_while_the_one_before_it_is_there_was_not_signed_out() {
+    let (place, found) = after(|path| {
+        // As whoever set a damaged file aside and was killed then.
+        fs::rename(path, path.with_file_name("session.damaged-abcdefgh")).unwrap();
+    });
+    let found = found.unwrap();
+    assert_eq!(access_token(&found), "one");
+    assert!(found.set_aside.is_some() && place.path().exists());
+    assert!(place.file().load().unwrap().set_aside.is_none());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use handstamp_client::storage::{Protection, SealedFile, SealingKey};
 use handstamp_client::testing::TestServer;
-use handstamp_client::{HandstampBackend, Outcome, SessionManager};
+use handstamp_client::{AuthTokens, HandstampBackend, Outcome, SessionManager};
 
 use crate::files::Place;
 use crate::listener::Listener;
@@ -19,6 +19,7 @@ use crate::world::token;
 const URL: &str = "HANDSTAMP_CLIENT_KILLED_URL";
 const FILE: &str = "HANDSTAMP_CLIENT_KILLED_FILE";
 const KILL: &str = "HANDSTAMP_CLIENT_KILL";
+const SIGNS_OUT: &str = "HANDSTAMP_CLIENT_KILLED_SIGNS_OUT";
 
 /// From before the attempt is written to after the successor is: each file is written twice.
 const STEPS: [&str; 13] = [
@@ -48,16 +49,25 @@ fn manager(path: &Path, url: &str) -> SessionManager {
 #[tokio::test]
 async fn one_that_is_killed() {
     let (Ok(url), Ok(path)) = (std::env::var(URL), std::env::var(FILE)) else { return };
-    manager(&PathBuf::from(path), &url).refresh().await;
+    let manager = manager(&PathBuf::from(path), &url);
+    match std::env::var_os(SIGNS_OUT) {
+        None => drop(manager.refresh().await),
+        Some(_) => drop(manager.logout().await),
+    }
 }
 
 async fn killed_at(step: &'static str, path: &Path, url: &str) {
+    killed(step, path, url, &[]).await;
+}
+
+async fn killed(step: &str, path: &Path, url: &str, more: &[(&str, &str)]) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "killed::one_that_is_killed"])
         .env(URL, url)
         .env(FILE, path)
-        .env(KILL, step);
+        .env(KILL, step)
+        .envs(more.iter().copied());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.signal(), Some(9), "{step}: {told}");
@@ -85,5 +95,43 @@ async fn s81_whoever_is_killed_at_any_step_of_a_refresh_is_signed_in_at_the_next
         let kept = step == "new file in place#2" || step == "successor kept";
         assert_eq!(token(&next).await, if kept { "a2" } else { "a1" }, "{step}");
         assert!(tale.asked.load(Ordering::SeqCst) - asked <= 2, "{step}");
+    }
+}
+
+/// Where nobody answers: what is done here needs no server.
+const NOBODY: &str = "http://127.0.0.1:9";
+
+/// A file that was written twice, of a session that no server has to hear of.
+async fn signed_in(path: &Path) {
+    let manager = manager(path, NOBODY);
+    manager.create_session(AuthTokens::new("a"), None, None).await.unwrap();
+    manager.save_session().await.unwrap();
+}
+
+#[tokio::test]
+async fn defect_24_whoever_is_killed_while_a_damaged_file_is_mended_is_signed_in_at_the_next_start()
+{
+    for step in ["damaged file named", "file before last in place"] {
+        let place = Place::new();
+        signed_in(&place.path()).await;
+        std::fs::write(place.path(), b"junk").unwrap();
+        killed_at(step, &place.path(), NOBODY).await;
+        let next = manager(&place.path(), NOBODY);
+        assert!(next.session().await.unwrap().is_some(), "{step}");
+        assert!(place.names().iter().any(|name| name.contains(".damaged-")), "{step}");
+    }
+}
+
+#[tokio::test]
+async fn a11_whoever_is_killed_while_signing_out_finds_the_session_or_nothing() {
+    for step in ["damaged files removed", "nothing left to mend from"] {
+        let place = Place::new();
+        signed_in(&place.path()).await;
+        std::fs::write(place.path().with_file_name("session.damaged-abcdefgh"), b"junk").unwrap();
+        killed(step, &place.path(), NOBODY, &[(SIGNS_OUT, "1")]).await;
+        let next = manager(&place.path(), NOBODY);
+        assert!(next.session().await.unwrap().is_some(), "{step}");
+        next.logout().await.unwrap();
+        assert_eq!(place.names(), ["session.lock"], "{step}");
     }
 }

@@ -10,6 +10,7 @@ mod keyring;
 mod killed;
 #[cfg(feature = "reqwest")]
 mod listener;
+mod lost;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(all(unix, feature = "reqwest"))]
