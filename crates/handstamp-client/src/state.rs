@@ -1,5 +1,6 @@
 //! What a user interface watches.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use handstamp_protocol::Time;
@@ -27,6 +28,12 @@ pub enum AuthState {
     /// What is kept cannot be read now: the keyring is locked, the key is not the right one, the
     /// file belongs to a later version. Nobody is signed out by that.
     Locked,
+    /// What was kept was damaged: whether somebody was signed in cannot be told. So until somebody
+    /// signs in or [`forget`](crate::SessionManager::forget) is called.
+    Damaged {
+        /// Where it lies now.
+        set_aside: PathBuf,
+    },
     /// The session is over.
     Expired {
         /// Why, if that is known.
@@ -51,9 +58,9 @@ impl AuthState {
         matches!(self, Self::Restoring)
     }
 
-    /// Whether what is kept cannot be read: show what is the matter.
+    /// Whether what is kept cannot be read, or could not: show what is the matter.
     pub const fn is_error(&self) -> bool {
-        matches!(self, Self::Locked)
+        matches!(self, Self::Locked | Self::Damaged { .. })
     }
 }
 
@@ -88,7 +95,7 @@ pub enum AuthEvent {
     /// A damaged file was set aside.
     SetAside {
         /// Where it lies.
-        path: std::path::PathBuf,
+        path: PathBuf,
     },
     /// What changed could not be kept; it is in memory, and is kept with the next change.
     NotKept,

@@ -39,7 +39,7 @@ impl Inner {
     }
 
     /// Why nobody is signed in.
-    fn nobody(&self) -> AuthError {
+    pub(super) fn nobody(&self) -> AuthError {
         match &self.held().phase {
             Phase::Expired(reason) => AuthError::Ended { reason: reason.clone() },
             _ => AuthError::NotAuthenticated,
@@ -91,8 +91,9 @@ impl SessionManager {
     /// there; everything else does it too.
     ///
     /// # Errors
-    /// [`AuthError::Storage`]. After [`StorageError::Damaged`](crate::StorageError::Damaged) the
-    /// next call finds nobody signed in; after any other it tries again.
+    /// [`AuthError::Storage`]; the next call tries again. After
+    /// [`StorageError::Damaged`](crate::StorageError::Damaged) that helps only once somebody has
+    /// signed in, here or in another process, or has called [`forget`](Self::forget).
     pub async fn restore(&self) -> Result<AuthState, AuthError> {
         self.inner.restore().await?;
         if !self.inner.held().outbox.is_empty() {
@@ -189,11 +190,16 @@ impl SessionManager {
         self.get_session().await?.cookies.header(url)
     }
 
-    /// One line for people; `No active session` if there is none.
+    /// One line for people; `No active session` if there is none, `No readable session`, with the
+    /// reason, if that cannot be told.
     pub async fn get_session_summary(&self) -> String {
-        match self.get_session().await {
-            Some(session) => session.summary(self.inner.clock.now(), &self.inner.config.margins),
-            None => "No active session".to_owned(),
+        match self.session().await {
+            Ok(Some(session)) => {
+                session.summary(self.inner.clock.now(), &self.inner.config.margins)
+            }
+            Ok(None) => "No active session".to_owned(),
+            Err(AuthError::Storage(cause)) => format!("No readable session: {cause}"),
+            Err(error) => format!("No readable session: {error}"),
         }
     }
 

@@ -67,7 +67,7 @@ impl Inner {
     }
 
     fn is_settled(&self) -> bool {
-        !matches!(self.held().phase, Phase::Restoring | Phase::Locked)
+        !matches!(self.held().phase, Phase::Restoring | Phase::Locked | Phase::Damaged(_))
     }
 
     async fn restore_in_turn(&self) -> Result<(), AuthError> {
@@ -75,6 +75,10 @@ impl Inner {
             return Ok(());
         }
         let loaded = match self.on_storage(|storage| storage.load()).await {
+            // Whoever was told of the damage may have made nothing of it: it is told again.
+            Ok(Loaded { version: None, set_aside: Some(set_aside), .. }) if self.is_damaged() => {
+                return Err(StorageError::Damaged { set_aside }.into());
+            }
             Ok(loaded) => loaded,
             Err(error) => return Err(self.not_restored(error)),
         };
@@ -86,14 +90,17 @@ impl Inner {
 
     fn not_restored(&self, error: StorageError) -> AuthError {
         if let StorageError::Damaged { set_aside } = &error {
-            // There is nothing in its place now, and whoever asks is told so by this error.
-            self.held_mut().phase = Phase::Settled;
+            self.held_mut().phase = Phase::Damaged(set_aside.clone());
             self.tell(AuthEvent::SetAside { path: set_aside.clone() });
         } else {
             self.held_mut().phase = Phase::Locked;
         }
         self.publish();
         error.into()
+    }
+
+    fn is_damaged(&self) -> bool {
+        matches!(self.held().phase, Phase::Damaged(_))
     }
 
     /// Looks at what is kept now, and takes it over if another process has written.
@@ -239,10 +246,32 @@ impl Inner {
     pub(crate) async fn change<R>(
         &self,
         save: Save,
-        mut act: impl FnMut(&mut Draft) -> R,
+        act: impl FnMut(&mut Draft) -> R,
     ) -> Result<R, AuthError> {
         let _turn = self.turn.lock().await;
         self.restore_in_turn().await?;
+        self.change_in_turn(save, act).await
+    }
+
+    /// The same for a sign-in, which may take the place of what was damaged.
+    pub(super) async fn change_anew<R>(
+        &self,
+        save: Save,
+        act: impl FnMut(&mut Draft) -> R,
+    ) -> Result<R, AuthError> {
+        let _turn = self.turn.lock().await;
+        match self.restore_in_turn().await {
+            Err(_) if self.is_damaged() => {}
+            restored => restored?,
+        }
+        self.change_in_turn(save, act).await
+    }
+
+    async fn change_in_turn<R>(
+        &self,
+        save: Save,
+        mut act: impl FnMut(&mut Draft) -> R,
+    ) -> Result<R, AuthError> {
         let is_kept = save == Save::Always || save == Save::Configured && self.config.auto_save;
         for _ in 0..TRIES {
             let before = self.held().clone();

@@ -11,6 +11,7 @@ mod sign_in;
 mod sign_out;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use handstamp_protocol::Time;
@@ -85,6 +86,8 @@ enum Phase {
     Restoring,
     /// What was kept cannot be read.
     Locked,
+    /// What was kept was damaged and lies here. Nobody has signed in or out since.
+    Damaged(PathBuf),
     /// What is in memory counts.
     Settled,
     /// The session ended by the server's word.
@@ -165,6 +168,7 @@ impl Inner {
             return match &held.phase {
                 Phase::Restoring => AuthState::Restoring,
                 Phase::Locked => AuthState::Locked,
+                Phase::Damaged(path) => AuthState::Damaged { set_aside: path.clone() },
                 Phase::Settled => AuthState::SignedOut,
                 Phase::Expired(reason) => AuthState::Expired { reason: reason.clone() },
             };

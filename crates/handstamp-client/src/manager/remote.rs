@@ -77,15 +77,16 @@ impl SessionManager {
     }
 
     /// Ends every session of the user, this one last and here too; answers how many. Asks the
-    /// server first, because it takes this session to do so.
+    /// server first, because it takes this session to do so. Whoever signs in meanwhile stays.
     ///
     /// # Errors
     /// As [`session_status`](Self::session_status); then nobody was signed out here.
     pub async fn logout_all_devices(&self) -> Result<u64, AuthError> {
+        let session = self.session().await?.ok_or_else(|| self.inner.nobody())?;
         let ended = self.inner.ask_with_token(|backend, token| backend.end_all(token, false));
         let ended = ended.await?;
         let inner = Arc::clone(&self.inner);
-        self.inner.for_sure(async move { inner.drop_session().await }).await?;
+        self.inner.for_sure(async move { inner.drop_session(&session).await }).await?;
         Ok(ended)
     }
 

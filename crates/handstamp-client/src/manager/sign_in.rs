@@ -7,13 +7,14 @@ use crate::backend::Granted;
 use crate::error::AuthError;
 use crate::session::{AuthTokens, CookieChanges, Session, UserInfo};
 use crate::state::AuthEvent;
+use crate::storage::StorageError;
 
 impl Inner {
     /// Makes a session the one that counts. One that was there ends, and the server will hear of
     /// that.
     async fn begin(self: &Arc<Self>, mut session: Session) -> Result<(), AuthError> {
         session.begin(self.clock.now())?;
-        let begun = self.change(Save::Configured, |draft| {
+        let begun = self.change_anew(Save::Configured, |draft| {
             let before = draft.session.replace(session.clone());
             let is_upgrade = before.as_ref().is_some_and(|it| it.is_guest) && !session.is_guest;
             draft.retire(before, self.clock.now());
@@ -25,6 +26,37 @@ impl Inner {
         self.deliver_later();
         self.tell(begun?);
         Ok(())
+    }
+
+    /// Makes a guest the one who counts, where nobody is signed in by now. Whoever is stays, and the
+    /// guest ends.
+    async fn begin_guest(self: &Arc<Self>, mut guest: Session) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        guest.begin(now)?;
+        guest.is_guest = true;
+        let begun = self.change_anew(Save::Configured, |draft| {
+            let is_free = draft.session.as_ref().is_none_or(|there| self.is_spent(there));
+            let not_taken = match is_free {
+                true => draft.session.replace(guest.clone()),
+                false => Some(guest.clone()),
+            };
+            draft.retire(not_taken, now);
+            is_free
+        });
+        let is_begun = begun.await?;
+        self.deliver_later();
+        if is_begun {
+            self.pace().succeeded();
+            self.set_offline(false);
+            self.tell(AuthEvent::SignedIn);
+        }
+        Ok(())
+    }
+
+    /// Whether nothing but a new sign-in makes anything of a session.
+    fn is_spent(&self, session: &Session) -> bool {
+        session.tokens.refresh_token.is_none()
+            && session.tokens.is_expired(self.now(session), &self.config.margins)
     }
 
     /// The same in a task that goes on when its caller is gone.
@@ -99,12 +131,14 @@ impl SessionManager {
         self.inner.begin_for_sure(session).await
     }
 
-    /// Begins a guest session with the server. Does nothing if one is there.
+    /// Begins a guest session with the server. Does nothing if somebody is signed in, a guest or a
+    /// user, whose session is not past its time for good; and whoever signs in while the server is
+    /// asked, here or in another process, stays.
     ///
     /// # Errors
     /// [`AuthError::Backend`] and [`AuthError::Storage`].
     pub async fn login_as_guest(&self) -> Result<(), AuthError> {
-        if self.is_guest().await? {
+        if self.is_taken().await? {
             return Ok(());
         }
         let inner = Arc::clone(&self.inner);
@@ -112,11 +146,18 @@ impl SessionManager {
             .for_sure(async move {
                 let asked_at = inner.clock.now();
                 let granted = inner.backend.begin_guest().await?;
-                let mut session = Session::from((&granted, asked_at));
-                session.is_guest = true;
-                inner.begin(session).await
+                inner.begin_guest(Session::from((&granted, asked_at))).await
             })
             .await
+    }
+
+    /// Whether there is no place for a guest. There is one where a damaged file was.
+    async fn is_taken(&self) -> Result<bool, AuthError> {
+        match self.session().await {
+            Ok(session) => Ok(session.is_some_and(|session| !self.inner.is_spent(&session))),
+            Err(AuthError::Storage(StorageError::Damaged { .. })) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes a user of the guest: hands the guest's refresh token to `sign_in`, which passes it on

@@ -63,10 +63,13 @@ impl Inner {
         self.publish();
     }
 
-    /// The server has ended the session already.
-    pub(super) async fn drop_session(self: &Arc<Self>) -> Result<(), AuthError> {
-        self.change(Save::Always, |draft| draft.session = None).await?;
-        self.tell(AuthEvent::SignedOut);
+    /// The server has ended this session already. Another one that has taken its place stays.
+    pub(super) async fn drop_session(&self, ended: &Session) -> Result<(), AuthError> {
+        let is_it = |there: &mut Session| there.lineage == ended.lineage;
+        let dropped = self.change(Save::Always, |draft| draft.session.take_if(is_it).is_some());
+        if dropped.await? {
+            self.tell(AuthEvent::SignedOut);
+        }
         Ok(())
     }
 

@@ -7,11 +7,13 @@ use super::{LinkedHealth, Margins, Session};
 impl Session {
     /// One line: `Session: VALID | Tokens: VALID | Cookies: PRESENT | Turnkey: ACTIVE | Age: 45m |
     /// Last API: 2m ago`. Each linked session has a part of its own, under its provider's name
-    /// with a capital.
+    /// with a capital. `now` is by the clock of this machine; that of the server, which tokens go
+    /// by, is known.
     pub fn summary(&self, now: Time, margins: &Margins) -> String {
+        let there = self.server_time(now);
         let mut parts = vec![
-            format!("Session: {}", if self.is_valid(now, margins) { "VALID" } else { "EXPIRED" }),
-            format!("Tokens: {}", self.tokens_in_words(now, margins)),
+            format!("Session: {}", if self.is_valid(there, margins) { "VALID" } else { "EXPIRED" }),
+            format!("Tokens: {}", self.tokens_in_words(there, margins)),
             format!("Cookies: {}", if self.cookies.is_empty() { "MISSING" } else { "PRESENT" }),
         ];
         parts.extend(self.linked.iter().map(|(provider, linked)| {
@@ -65,6 +67,17 @@ mod tests {
         );
         assert!(summary(66).contains("Tokens: NEEDS_REFRESH"), "{}", summary(66));
         assert!(summary(71).starts_with("Session: VALID | Tokens: EXPIRED"), "{}", summary(71));
+    }
+
+    #[test]
+    fn a08_the_tokens_in_the_summary_go_by_the_servers_clock() {
+        let mut session = testing::session("a", "r", 1800);
+        // An hour behind ours.
+        session.skew_ms = -3_600_000;
+        let now = crate::clock::later(testing::START, std::time::Duration::from_secs(3660));
+        let summary = session.summary(now, &Margins::default());
+        assert!(summary.starts_with("Session: VALID | Tokens: VALID"), "{summary}");
+        assert!(summary.contains("Age: 61m"), "{summary}");
     }
 
     #[test]

@@ -1,16 +1,21 @@
-//! A file that is damaged while programs have its session in memory.
+//! A file that is damaged, at the start and while programs have its session in memory.
 
 use std::fs;
 
 use handstamp_client::storage::{Protection, SealedFile, SealingKey, Storage, StorageError};
 use handstamp_client::testing::Step;
-use handstamp_client::{AuthError, SessionManager, SignedOut};
+use handstamp_client::{AuthError, AuthTokens, SessionManager, SignedOut};
 
 use crate::files::Place;
 use crate::world::{World, name, settle, sign_in, token, told};
 
 fn file(place: &Place) -> SealedFile {
     SealedFile::new(place.path(), Protection::Key(SealingKey::from_bytes([7; 32])))
+}
+
+/// A program of nothing but a file.
+fn plain(place: &Place) -> SessionManager {
+    SessionManager::builder().storage(SealedFile::new(place.path(), Protection::Plain)).build()
 }
 
 fn damage(place: &Place) {
@@ -115,4 +120,45 @@ async fn defect_24_a_sign_out_that_waits_for_the_server_outlives_a_damaged_file(
     assert!(manager.deliver_sign_outs().await);
     assert_eq!((world.server.revoked(), manager.waiting_sign_outs()), (vec!["r0".to_owned()], 0));
     assert_eq!(place.names(), ["session.lock"]);
+}
+
+#[tokio::test]
+async fn a01_defect_24_a_damaged_file_is_told_to_whoever_asks_until_somebody_signs_in() {
+    let place = Place::new();
+    damage(&place);
+    let manager = plain(&place);
+    let mut events = manager.events();
+    // These have no errors to tell it by.
+    assert!(!manager.is_session_valid().await && manager.get_session().await.is_none());
+    assert!(manager.get_session_summary().await.starts_with("No readable session: "));
+    for _ in 0..2 {
+        let error = manager.token().await.unwrap_err();
+        assert!(matches!(error, AuthError::Storage(StorageError::Damaged { .. })), "{error:?}");
+        assert!(manager.logout().await.is_err());
+        assert_eq!(name(&manager.state()), "damaged");
+        assert!(manager.state().is_error());
+    }
+    assert_eq!(told(&mut events), ["SetAside"]);
+    // Another process signs in.
+    let other = plain(&place);
+    other.create_session(AuthTokens::new("b"), None, None).await.unwrap();
+    assert_eq!(token(&manager).await, "b");
+    assert_eq!(name(&manager.state()), "active");
+}
+
+#[tokio::test]
+async fn a01_whoever_signs_in_or_forgets_is_done_with_a_damaged_file() {
+    for signs_in in [false, true] {
+        let place = Place::new();
+        damage(&place);
+        let manager = plain(&place);
+        match signs_in {
+            true => manager.create_session(AuthTokens::new("a"), None, None).await.unwrap(),
+            false => manager.forget().await.unwrap(),
+        }
+        assert_eq!(manager.session().await.unwrap().is_some(), signs_in);
+        let next = plain(&place);
+        assert_eq!(next.session().await.unwrap().is_some(), signs_in);
+        assert!(manager.logout().await.is_ok());
+    }
 }

@@ -11,6 +11,7 @@ mod killed;
 #[cfg(feature = "reqwest")]
 mod listener;
 mod lost;
+mod meanwhile;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(all(unix, feature = "reqwest"))]

@@ -51,6 +51,7 @@ async fn a01_defect_24_a_damaged_file_is_told_at_the_first_call_and_not_a_sign_o
     assert_eq!(told(&mut events), ["SetAside"]);
     // It lies aside; the place is free for a new sign-in.
     manager.create_session(AuthTokens::new("a"), None, None).await.unwrap();
+    assert_eq!(told(&mut events), ["SignedIn"]);
 }
 
 #[tokio::test]

@@ -73,6 +73,7 @@ pub(crate) fn name(state: &AuthState) -> &'static str {
         AuthState::Refreshing(_) => "refreshing",
         AuthState::Offline(_) => "offline",
         AuthState::Locked => "locked",
+        AuthState::Damaged { .. } => "damaged",
         AuthState::Expired { .. } => "expired",
         _ => "another",
     }
