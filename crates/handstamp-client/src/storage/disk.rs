@@ -89,7 +89,10 @@ impl Fresh {
             // A second name, so that there is no moment without a file.
             remove(keep)?;
             fail::point("file before last removed");
-            link(path, keep)?;
+            if let Err(error) = link(path, keep) {
+                // That is no reason to do without the new one.
+                tracing::warn!(%error, "the write before the last one is not kept");
+            }
             fail::point("last file named");
         }
         fs::rename(&self.0, path)?;
@@ -105,11 +108,20 @@ impl Drop for Fresh {
 }
 
 /// Gives a file another name, if the file is there. Where nobody can be kept out, another one may
-/// have done so.
+/// have done so. Where files have one name only, as on FAT and many a network drive, it is copied.
 fn link(path: &Path, name: &Path) -> io::Result<()> {
-    match or_missing(fs::hard_link(path, name)) {
+    let linked = fail::refused("hard link").and_then(|()| fs::hard_link(path, name));
+    match or_missing(linked) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        result => result,
+        Err(_) => copy(path, name),
+        Ok(()) => Ok(()),
+    }
+}
+
+fn copy(path: &Path, name: &Path) -> io::Result<()> {
+    match fs::read(path) {
+        Ok(bytes) => Fresh::write(path, &bytes)?.put(name, None),
+        Err(error) => or_missing(Err(error)),
     }
 }
 
@@ -185,7 +197,7 @@ pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StorageError> {
 /// Gives a damaged file another name beside its own.
 pub(super) fn link_aside(path: &Path) -> Result<PathBuf, StorageError> {
     let aside = name_aside(path)?;
-    fs::hard_link(path, &aside)?;
+    link(path, &aside)?;
     Ok(aside)
 }
 
@@ -208,7 +220,34 @@ pub(super) fn is_there(path: &Path) -> bool {
 /// Makes the rename last.
 #[cfg(unix)]
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder(path))?.sync_all()
+    let folder = File::open(folder(path))?;
+    match fail::refused("sync of a folder").and_then(|()| folder.sync_all()) {
+        // What was renamed is as durable there as it gets.
+        Err(error) if is_unknown_here(&error) => Ok(()),
+        result => result,
+    }
+}
+
+/// Whether a file system says that it does not know such a thing, which is no failure.
+#[cfg(unix)]
+fn is_unknown_here(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    let known = [
+        Errno::INVAL,
+        Errno::NOTSUP,
+        Errno::OPNOTSUPP,
+        Errno::NOSYS,
+        Errno::NOLCK,
+        Errno::ROFS,
+        Errno::ISDIR,
+    ];
+    Errno::from_io_error(error).is_some_and(|number| known.contains(&number))
+}
+
+#[cfg(not(unix))]
+fn is_unknown_here(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
 }
 
 #[cfg(not(unix))]
@@ -242,19 +281,22 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 /// Tries to lock a file of this name, which is made if need be and stays: whoever removed it would
 /// let two in.
 pub(super) fn try_lock(path: &Path) -> Result<Lock, StorageError> {
-    if make_folder(path).is_err() {
-        return Ok(Lock::Unsupported);
-    }
-    let Ok(file) = private(OpenOptions::new().create(true).truncate(false).write(true)).open(path)
-    else {
-        return Ok(Lock::Unsupported);
-    };
-    Ok(match file.try_lock() {
-        Ok(()) => Lock::Held(Box::new(file)),
-        Err(TryLockError::WouldBlock) => Lock::Busy,
+    let tried = open_lock(path).and_then(|file| match file.try_lock() {
+        Ok(()) => Ok(Lock::Held(Box::new(file))),
+        Err(TryLockError::WouldBlock) => Ok(Lock::Busy),
+        Err(TryLockError::Error(error)) => Err(error),
+    });
+    match tried {
         // Such a file system: some network drives.
-        Err(TryLockError::Error(_)) => Lock::Unsupported,
-    })
+        Err(error) if is_unknown_here(&error) => Ok(Lock::Unsupported),
+        tried => Ok(tried?),
+    }
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    fail::refused("lock")?;
+    make_folder(path)?;
+    private(OpenOptions::new().create(true).truncate(false).write(true)).open(path)
 }
 
 /// Waits for the lock of writers, but not for ever: its holder may be a program that was stopped.

@@ -354,9 +354,17 @@ fn one_holder_at_a_time_has_the_lock_of_refreshing() {
 #[test]
 fn defect_13_a_folder_that_knows_no_locks_is_said_to() {
     let place = Place::new();
-    let file = SealedFile::new("/proc/self/session", Protection::Plain);
-    assert!(matches!(file.try_lock().unwrap(), Lock::Unsupported));
-    drop(place);
+    // What is a folder is no lock.
+    fs::create_dir(place.path().with_file_name("session.refresh-lock")).unwrap();
+    assert!(matches!(place.file().try_lock().unwrap(), Lock::Unsupported));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_that_cannot_be_opened_is_an_error_and_not_a_drive_without_locks() {
+    let file = SealedFile::new("/dev/null/session", Protection::Plain);
+    assert!(matches!(file.try_lock(), Err(StorageError::Io(_))));
+    assert!(matches!(file.replace(None, &signed_in("a")), Err(StorageError::Io(_))));
 }
 
 #[test]

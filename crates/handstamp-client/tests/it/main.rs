@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+#[cfg(unix)]
+mod drives;
 mod files;
 mod kept;
 #[cfg(feature = "keyring")]
