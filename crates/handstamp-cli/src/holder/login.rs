@@ -203,6 +203,7 @@ async fn take(opened: &Opened, manager: &SessionManager, pasted: Pasted) -> Resu
     manager.create_session(tokens, None, None).await.map_err(failed)?;
     match manager.refresh().await {
         Outcome::Rejected { reason } => Err(failed(AuthError::Ended { reason })),
+        Outcome::Blocked { cause, .. } => Err(failures::of_storage(&cause)),
         Outcome::Transient { .. } => {
             let line =
                 "the service does not answer; the token is kept, and handstamp status asks again";

@@ -17,14 +17,15 @@ use crate::token::Token;
 
 /// How often to renew for one token: a server that hands out dead ones is asked no more.
 const RENEWALS: usize = 3;
-/// When to come back to a server that hands out dead tokens.
+/// When to come back to a server that hands out dead tokens, and how long they live at least that
+/// are not.
 const AGAIN: Duration = Duration::from_secs(1);
 
 impl Inner {
     /// Whether the tokens of a session are to be renewed now. Each process of a crowd comes to
     /// that at a moment of its own.
     pub(super) fn is_due(&self, session: &Session) -> bool {
-        self.due_at(session).is_some_and(|due| self.now(session) >= due)
+        self.is_doubted() || self.due_at(session).is_some_and(|due| self.now(session) >= due)
     }
 
     /// When they are to be renewed, by the clock of the server.
@@ -34,8 +35,15 @@ impl Inner {
         Some(clock::earlier(due, margin * self.jitter / 1000))
     }
 
+    /// Whether they were due nearly as soon as they came.
+    pub(crate) fn is_due_at_once(&self, session: &Session) -> bool {
+        let came = session.tokens.obtained_at;
+        let due = came.zip(self.due_at(session));
+        due.is_some_and(|(came, due)| clock::between(came, due) < AGAIN)
+    }
+
     fn is_expired(&self, session: &Session) -> bool {
-        session.tokens.is_expired(self.now(session), &self.config.margins)
+        self.is_doubted() || session.tokens.is_expired(self.now(session), &self.config.margins)
     }
 
     /// Why nobody is signed in.
@@ -71,6 +79,7 @@ impl Inner {
         for _ in 0..RENEWALS {
             match self.refresh_from(generation).await {
                 Outcome::Transient { retry_at } => return Err(AuthError::Offline { retry_at }),
+                Outcome::Blocked { cause, .. } => return Err(AuthError::Storage(cause.again())),
                 Outcome::Rejected { .. } => return Err(self.nobody()),
                 _ => {}
             }

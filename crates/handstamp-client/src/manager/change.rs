@@ -67,7 +67,7 @@ impl Inner {
     }
 
     fn is_settled(&self) -> bool {
-        !matches!(self.held().phase, Phase::Restoring | Phase::Locked | Phase::Damaged(_))
+        self.held().phase.is_settled()
     }
 
     async fn restore_in_turn(&self) -> Result<(), AuthError> {
@@ -82,8 +82,9 @@ impl Inner {
             Ok(loaded) => loaded,
             Err(error) => return Err(self.not_restored(error)),
         };
-        self.held_mut().phase = Phase::Settled;
         self.hold_loaded(loaded);
+        self.held_mut().phase = Phase::Settled;
+        self.publish();
         self.tell(AuthEvent::Restored);
         Ok(())
     }
@@ -227,6 +228,11 @@ impl Inner {
             is.metadata.last_api_call_at =
                 is.metadata.last_api_call_at.max(was.metadata.last_api_call_at);
         }
+        held.is_doubted = match held.phase.is_settled() {
+            // What others write while we run has a time that can be believed.
+            true => held.is_doubted && is_same_tokens(held.session.as_deref(), session.as_ref()),
+            false => session.as_ref().is_some_and(|it| it.is_from_later_than(self.clock.now())),
+        };
         if session.is_some() {
             held.phase = Phase::Settled;
         }
@@ -319,12 +325,15 @@ impl Inner {
         let mut held = self.held_mut();
         // Whether the server can be reached was perhaps found out in between.
         let is_offline = held.is_offline && draft.session.is_some();
+        let is_same = is_same_tokens(held.session.as_deref(), draft.session.as_ref());
+        let is_doubted = held.is_doubted && is_same;
         *held = Held {
             session: draft.session.map(Arc::new),
             outbox: draft.outbox,
             version: before.version,
             is_dirty,
             is_lost: before.is_lost && is_dirty,
+            is_doubted,
             is_offline,
             phase,
         };
@@ -332,6 +341,11 @@ impl Inner {
         drop(held);
         self.publish();
     }
+}
+
+fn is_same_tokens(one: Option<&Session>, other: Option<&Session>) -> bool {
+    let of = |session: &Session| (session.lineage.clone(), session.generation);
+    one.map(of) == other.map(of)
 }
 
 /// Whether what is in memory is a later state of the same sign-in than what is kept.

@@ -75,6 +75,9 @@ struct Held {
     is_dirty: bool,
     /// Whether what was kept of it was damaged, and it was not kept again since.
     is_lost: bool,
+    /// Whether its tokens are from a time that is yet to come: the clock was put back since, and
+    /// whether they are good only the server can tell.
+    is_doubted: bool,
     is_offline: bool,
     phase: Phase,
 }
@@ -94,6 +97,13 @@ enum Phase {
     Expired(Option<Reason>),
 }
 
+impl Phase {
+    /// Whether what is kept was read.
+    const fn is_settled(&self) -> bool {
+        matches!(self, Self::Settled | Self::Expired(_))
+    }
+}
+
 impl Inner {
     fn held(&self) -> RwLockReadGuard<'_, Held> {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
@@ -110,6 +120,11 @@ impl Inner {
     /// The session in memory.
     pub(crate) fn session(&self) -> Option<Arc<Session>> {
         self.held().session.clone()
+    }
+
+    /// Whether the time of the tokens in memory is not to be believed.
+    fn is_doubted(&self) -> bool {
+        self.held().is_doubted
     }
 
     /// Whether what is in memory is kept.

@@ -31,7 +31,8 @@ impl Inner {
     /// Has what is in memory handed out from now on. For whoever holds the lock of that, so that
     /// the last change is the last one here too.
     pub(super) fn show_quickly(&self, held: &Held) {
-        let good = held.session.as_deref().map(|session| Arc::new(self.good(session)));
+        let session = held.session.as_deref().filter(|_| !held.is_doubted);
+        let good = session.map(|session| Arc::new(self.good(session)));
         self.quick.0.store(good);
     }
 

@@ -1,19 +1,27 @@
 //! How long to leave a server alone that fails.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::storage::StorageError;
 
 /// The wait after the first failure; doubled with each further one.
 const FIRST: Duration = Duration::from_secs(1);
 /// The longest wait that we choose ourselves.
 const LONGEST: Duration = Duration::from_secs(300);
+/// The longest wait while what is kept is in the way: whoever makes room or unlocks a keyring is
+/// not to wait for long.
+const LONGEST_BLOCKED: Duration = Duration::from_secs(30);
 /// The longest wait that a server may ask for.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
 /// When a server that fails may be asked again, by the clock that never steps.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub(crate) struct Pace {
     failures: u32,
     not_before: Option<Duration>,
+    /// What is in the way, if it is not the server that failed.
+    cause: Option<Arc<StorageError>>,
 }
 
 impl Pace {
@@ -36,12 +44,31 @@ impl Pace {
         let ours = doubled + doubled.mul_f32(f32::from(chance) / 510.0);
         let wait = ours.max(asked.unwrap_or_default().min(LONGEST_ASKED));
         self.not_before = Some(elapsed.saturating_add(wait));
+        self.cause = None;
         wait
     }
 
+    /// It was not even asked. Answers how long to wait.
+    pub(crate) fn blocked(
+        &mut self,
+        elapsed: Duration,
+        cause: &Arc<StorageError>,
+        chance: u8,
+    ) -> Duration {
+        let wait = self.failed(elapsed, None, chance).min(LONGEST_BLOCKED);
+        self.not_before = Some(elapsed.saturating_add(wait));
+        self.cause = Some(Arc::clone(cause));
+        wait
+    }
+
+    /// What was in the way, if anything was.
+    pub(crate) fn cause(&self) -> Option<Arc<StorageError>> {
+        self.cause.clone()
+    }
+
     /// It answered.
-    pub(crate) const fn succeeded(&mut self) {
-        *self = Self { failures: 0, not_before: None };
+    pub(crate) fn succeeded(&mut self) {
+        *self = Self::default();
     }
 }
 
@@ -61,6 +88,18 @@ mod tests {
         pace.succeeded();
         assert!(pace.wait(at).is_none());
         assert_eq!(pace.failed(at, None, 0).as_secs(), 1);
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_tried_again_within_half_a_minute_and_forgotten_with_the_next_answer() {
+        let mut pace = Pace::default();
+        let cause = Arc::new(StorageError::Locked);
+        let waits: Vec<_> =
+            (0..7).map(|_| pace.blocked(Duration::ZERO, &cause, 0).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
+        assert!(pace.cause().is_some());
+        pace.failed(Duration::ZERO, None, 0);
+        assert!(pace.cause().is_none());
     }
 
     #[test]

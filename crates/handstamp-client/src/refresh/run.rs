@@ -11,9 +11,10 @@ use crate::backend::{BackendError, Granted, RefreshCall};
 use crate::clock;
 use crate::error::AuthError;
 use crate::manager::{Inner, Save};
-use crate::session::Session;
+use crate::session::{AuthTokens, Session};
 use crate::state::AuthEvent;
 use crate::storage::{Lock, Revocation, StorageError};
+use crate::token::Token;
 use crate::{fail, random};
 
 /// How often to look whether another process is done.
@@ -29,15 +30,26 @@ const ANEW: usize = 3;
 struct Subject {
     lineage: String,
     generation: u64,
+    refresh_token: Option<Token>,
 }
 
 impl Subject {
     fn of(session: &Session) -> Self {
-        Self { lineage: session.lineage.clone(), generation: session.generation }
+        Self {
+            lineage: session.lineage.clone(),
+            generation: session.generation,
+            refresh_token: session.tokens.refresh_token.clone(),
+        }
     }
 
     fn is(&self, session: &Session) -> bool {
         self.lineage == session.lineage && self.generation == session.generation
+    }
+
+    /// Whether the session still has the refresh token that was asked with.
+    fn has_the_token_of(&self, session: &Session) -> bool {
+        let (asked, there) = (&self.refresh_token, &session.tokens.refresh_token);
+        asked.as_ref().zip(there.as_ref()).is_some_and(|(asked, there)| asked.is(there))
     }
 }
 
@@ -45,12 +57,21 @@ impl Subject {
 enum Early {
     Outcome(Outcome),
     Failed(Option<Duration>),
+    Blocked(StorageError),
 }
 
 impl From<StorageError> for Early {
     fn from(error: StorageError) -> Self {
-        tracing::warn!(%error, "tokens are not renewed while what is kept cannot be read");
-        Self::Failed(None)
+        Self::Blocked(error)
+    }
+}
+
+impl From<AuthError> for Early {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Storage(error) => Self::Blocked(error),
+            _ => Self::Failed(None),
+        }
     }
 }
 
@@ -67,30 +88,46 @@ impl Inner {
         let outcome = match self.renew(generation).await {
             Ok(outcome) | Err(Early::Outcome(outcome)) => outcome,
             Err(Early::Failed(asked)) => self.note_failure(asked),
+            Err(Early::Blocked(cause)) => self.note_trouble(cause),
         };
         if matches!(outcome, Outcome::Refreshed | Outcome::Adopted) {
-            self.note_success();
+            self.note_success(&outcome);
         }
         outcome
     }
 
     fn note_failure(&self, asked: Option<Duration>) -> Outcome {
-        let chance = random::bytes::<1>().map_or(0, |[chance]| chance);
-        let wait = self.pace().failed(self.clock.elapsed(), asked, chance);
+        let wait = self.pace().failed(self.clock.elapsed(), asked, chance());
         let retry_at = clock::later(self.clock.now(), wait);
         self.set_offline(true);
         self.tell(AuthEvent::RefreshFailed { retry_at });
         Outcome::Transient { retry_at }
     }
 
-    fn note_success(self: &Arc<Self>) {
-        self.pace().succeeded();
+    /// What is kept is in the way. That says nothing about the server.
+    fn note_trouble(&self, cause: StorageError) -> Outcome {
+        tracing::warn!(error = %cause, "tokens are not renewed for want of what is kept");
+        let cause = Arc::new(cause);
+        let wait = self.pace().blocked(self.clock.elapsed(), &cause, chance());
+        let retry_at = clock::later(self.clock.now(), wait);
+        self.tell(AuthEvent::RefreshFailed { retry_at });
+        Outcome::Blocked { cause, retry_at }
+    }
+
+    fn note_success(self: &Arc<Self>, outcome: &Outcome) {
+        let session = self.session().filter(|_| *outcome == Outcome::Refreshed);
+        if session.is_some_and(|session| self.is_due_at_once(&session)) {
+            // Tokens without a life would be renewed without a pause.
+            self.pace().failed(self.clock.elapsed(), None, chance());
+        } else {
+            self.pace().succeeded();
+        }
         self.set_offline(false);
         self.deliver_later();
     }
 
     async fn renew(self: &Arc<Self>, generation: u64) -> Result<Outcome, Early> {
-        self.restore().await.map_err(|_| Early::Failed(None))?;
+        self.restore().await?;
         let signed_out = || Early::Outcome(Outcome::Rejected { reason: self.reason() });
         let session = self.session().ok_or_else(signed_out)?;
         if session.generation > generation {
@@ -103,10 +140,7 @@ impl Inner {
             let over = Outcome::Rejected { reason: Some(Reason::Expired) };
             return Ok(if is_over { over } else { Outcome::StillValid });
         }
-        if let Some(wait) = self.pace().wait(self.clock.elapsed()) {
-            let retry_at = clock::later(self.clock.now(), wait);
-            return Err(Early::Outcome(Outcome::Transient { retry_at }));
-        }
+        self.keep_pace()?;
         let lock = self.lock(&subject).await?;
         let call = self.write_down(&subject).await?;
         let asked_at = self.clock.now();
@@ -114,6 +148,17 @@ impl Inner {
         let answer = self.ask(call).await;
         fail::point("answered");
         self.conclude(&subject, answer, asked_at, lock.is_some()).await
+    }
+
+    /// Ends the refresh if it is too early after a failure, with what that one was.
+    fn keep_pace(&self) -> Result<(), Early> {
+        let pace = self.pace();
+        let Some(wait) = pace.wait(self.clock.elapsed()) else { return Ok(()) };
+        let retry_at = clock::later(self.clock.now(), wait);
+        Err(Early::Outcome(match pace.cause() {
+            Some(cause) => Outcome::Blocked { cause, retry_at },
+            None => Outcome::Transient { retry_at },
+        }))
     }
 
     /// Asks the server, which may take so long and no longer.
@@ -180,15 +225,8 @@ impl Inner {
                 }
                 call_of(session)
             })
-            .await;
-        match written {
-            Ok(Some(call)) => Ok(call),
-            Ok(None) => Err(Early::Outcome(Outcome::Adopted)),
-            Err(error) => {
-                tracing::warn!(%error, "tokens are not renewed while nothing can be kept");
-                Err(Early::Failed(None))
-            }
-        }
+            .await?;
+        written.ok_or(Early::Outcome(Outcome::Adopted))
     }
 
     async fn conclude(
@@ -233,7 +271,14 @@ impl Inner {
                 renewed(session, granted, asked_at);
                 Kept::Renewed
             }
-            Some(session) if session.lineage == subject.lineage => Kept::Newer,
+            Some(session) if session.lineage == subject.lineage => {
+                if subject.has_the_token_of(session) {
+                    // The application renewed the access token alone; what it has to renew the next
+                    // one with is spent.
+                    succeed(session, granted, asked_at);
+                }
+                Kept::Newer
+            }
             // Somebody signed out while the answer was on its way. What it brought must not live.
             _ => {
                 draft.outbox.extend(granted.refresh_token.clone().map(|token| Revocation {
@@ -289,6 +334,19 @@ fn call_of(session: &Session) -> Option<RefreshCall> {
         attempt: session.open_attempt()?.id.clone(),
         last_active_at: session.last_active_at(),
     })
+}
+
+/// Takes what the next tokens are to be asked for with, and nothing else.
+fn succeed(session: &mut Session, granted: &Granted, asked_at: Time) {
+    let granted = granted.tokens(session.server_time(asked_at));
+    if granted.refresh_token.is_some() {
+        let AuthTokens { access_token, expires_at, obtained_at, .. } = session.tokens.clone();
+        session.rotate(AuthTokens { access_token, expires_at, obtained_at, ..granted }, asked_at);
+    }
+}
+
+fn chance() -> u8 {
+    random::bytes::<1>().map_or(0, |[chance]| chance)
 }
 
 fn renewed(session: &mut Session, granted: &Granted, asked_at: Time) {

@@ -56,6 +56,14 @@ impl Session {
         }
     }
 
+    /// Whether its tokens came later than it is now by our clock, and can be renewed to make sure.
+    pub(crate) fn is_from_later_than(&self, now: Time) -> bool {
+        let tokens = &self.tokens;
+        let came = tokens.obtained_at.map_or(i64::MIN, Time::as_millis);
+        let is_later = came.saturating_sub(self.server_time(now).as_millis()) >= SAME;
+        is_later && tokens.expires_at.is_some() && tokens.refresh_token.is_some()
+    }
+
     /// Takes over what an answer says of whom the session belongs to.
     pub(crate) fn learn(&mut self, granted: &Granted) {
         if let Some(user) = &granted.user {

@@ -60,6 +60,28 @@ pub enum StorageError {
 }
 
 impl StorageError {
+    /// The same once more, for each of those who waited for one answer.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Locked => Self::Locked,
+            Self::NoKey => Self::NoKey,
+            Self::WrongKey => Self::WrongKey,
+            Self::NotSealed => Self::NotSealed,
+            Self::Damaged { set_aside } => Self::Damaged { set_aside: set_aside.clone() },
+            Self::Newer { format } => Self::Newer { format: *format },
+            Self::Swapped => Self::Swapped,
+            Self::ForeignOwner => Self::ForeignOwner,
+            Self::NotAFile => Self::NotAFile,
+            Self::Busy => Self::Busy,
+            Self::Io(error) => Self::Io(match error.raw_os_error() {
+                Some(number) => io::Error::from_raw_os_error(number),
+                None => io::Error::new(error.kind(), error.to_string()),
+            }),
+            Self::Keyring(error) => Self::Keyring(error.to_string().into()),
+            Self::NoRandom(error) => Self::NoRandom(*error),
+        }
+    }
+
     /// Whether retrying can help without anybody doing something about the file itself.
     pub const fn is_passing(&self) -> bool {
         matches!(

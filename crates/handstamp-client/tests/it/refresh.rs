@@ -1,6 +1,7 @@
 //! Renewing tokens: once, whoever asks, and without losing a session to anything but the server's
 //! own word.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,8 +9,8 @@ use std::time::Duration;
 use handstamp_client::storage::{
     Loaded, Lock, MemoryStorage, Replaced, Storage, StorageError, Stored, Version,
 };
-use handstamp_client::testing::{START, Step, TestServer};
-use handstamp_client::{AuthError, AuthState, Outcome};
+use handstamp_client::testing::{ManualClock, START, Step, TestServer};
+use handstamp_client::{AuthError, AuthState, Outcome, SessionManager};
 use handstamp_protocol::Time;
 use handstamp_protocol::sessions::Reason;
 use tokio::sync::oneshot;
@@ -422,12 +423,98 @@ impl Storage for Full {
 }
 
 #[tokio::test]
+async fn trouble_with_what_is_kept_is_told_as_such_and_not_as_a_server_out_of_reach() {
+    let world = World::new();
+    let room = Arc::new(AtomicUsize::new(1));
+    let manager = world.manager_over(Full(world.storage.clone(), Arc::clone(&room)));
+    sign_in(&manager, &world.server).await;
+    world.let_it_expire();
+    // Also while the next try is put off.
+    for _ in 0..3 {
+        let error = manager.token().await.unwrap_err();
+        assert!(matches!(error, AuthError::Storage(StorageError::Io(_))), "{error:?}");
+    }
+    let Outcome::Blocked { cause, .. } = manager.refresh().await else { panic!() };
+    assert!(matches!(&*cause, StorageError::Io(it) if it.kind() == ErrorKind::StorageFull));
+    assert_eq!((world.server.refreshes(), name(&manager.state())), (0, "active"));
+    // Half a minute after somebody has made room it goes on, however long it took.
+    world.advance(86_400);
+    assert!(manager.token().await.is_err());
+    room.store(9, Ordering::SeqCst);
+    world.advance(45);
+    assert_eq!(token(&manager).await, "a1");
+}
+
+#[tokio::test]
+async fn tokens_without_a_life_are_not_renewed_without_a_pause() {
+    let world = World { server: TestServer::new(Duration::ZERO), ..World::new() };
+    let manager = world.signed_in().await;
+    let monitoring = manager.initialize_session_monitoring().await.unwrap();
+    for _ in 0..600 {
+        settle().await;
+        world.clock.advance(Duration::from_millis(100));
+    }
+    // A minute, in which it is asked after 1 s, 2 s, 4 s and so on.
+    assert!((2..=8).contains(&world.server.refreshes()), "{}", world.server.refreshes());
+    assert!(manager.session().await.unwrap().is_some());
+    drop(monitoring);
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_comes_after_the_application_renewed_the_access_token_is_kept() {
+    let world = World::new();
+    let server = world.server.clone().without_attempts();
+    let manager = world.signed_in().await;
+    let (release, held) = oneshot::channel();
+    server.then([Step::HoldAnswer(held)]);
+    let asking = manager.clone();
+    let outcome = tokio::spawn(async move { asking.refresh().await });
+    settle().await;
+    manager.update_tokens(handstamp_client::AuthTokens::new("mine")).await.unwrap();
+    release.send(()).unwrap();
+    assert_eq!(outcome.await.unwrap(), Outcome::Adopted);
+    assert_eq!(token(&manager).await, "mine");
+    assert_eq!(manager.get_refresh_token().await.unwrap().expose(), "r1");
+    assert_eq!(manager.refresh().await, Outcome::Refreshed);
+    assert_eq!((token(&manager).await.as_str(), server.ended()), ("a2", None));
+}
+
+#[tokio::test]
+async fn a_clock_that_was_put_back_since_hands_out_no_token_that_may_be_dead() {
+    // The server tells its time, or does not.
+    for tells in [true, false] {
+        let world = World::new();
+        let ahead = ManualClock::new();
+        ahead.advance(Duration::from_secs(3600));
+        if tells {
+            world.server.set_date(START);
+        }
+        let over = |clock: &ManualClock| {
+            let builder = SessionManager::builder().storage(world.storage.clone());
+            builder.backend(world.server.clone()).clock(clock.clone()).build()
+        };
+        sign_in(&over(&ahead), &world.server).await;
+        // Fifty minutes later: tokens live for thirty.
+        world.advance(3000);
+        let next = over(&world.clock);
+        world.server.set_date(world.now());
+        next.restore().await.unwrap();
+        assert_eq!(next.get_access_token().await.map(|it| it.expose().to_owned()), None);
+        assert!(next.needs_refresh().await && next.is_session_valid().await);
+        for _ in 0..3 {
+            assert_eq!(token(&next).await, "a1");
+        }
+        assert_eq!(world.server.refreshes(), 1);
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_asked_for_that_could_not_be_written_down_first() {
     let world = World::new();
     let room = Arc::new(AtomicUsize::new(1));
     let manager = world.manager_over(Full(world.storage.clone(), Arc::clone(&room)));
     sign_in(&manager, &world.server).await;
-    assert!(matches!(manager.refresh().await, Outcome::Transient { .. }));
+    assert!(matches!(manager.refresh().await, Outcome::Blocked { .. }));
     assert_eq!(world.server.refreshes(), 0);
     room.store(9, Ordering::SeqCst);
     world.advance(10);
