@@ -1,6 +1,7 @@
 //! What can go wrong when a store is opened.
 
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use handstamp_core::transfer::Standing;
 
@@ -29,6 +30,16 @@ pub enum PostgresError {
     /// The connection cannot be encrypted as asked for, or the certificate is not accepted.
     #[error("the connection to PostgreSQL cannot be encrypted; check sslmode and sslrootcert")]
     Tls(#[source] Source),
+    /// A file that the connection needs to be encrypted cannot be read. Retrying helps once it can.
+    #[error("{setting} names {}, which cannot be read", path.display())]
+    File {
+        /// Which setting of the address, or of the environment, names it.
+        setting: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be read.
+        source: std::io::Error,
+    },
     /// User or password are wrong, or the server does not let this user in from here.
     #[error("PostgreSQL refuses this user or its password")]
     Refused(#[source] Source),

@@ -29,6 +29,7 @@ mod erase;
 mod error;
 mod events;
 mod fault;
+mod files;
 mod known;
 mod ledger;
 mod link;

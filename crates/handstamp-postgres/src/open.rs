@@ -17,7 +17,7 @@ use crate::seat::{LEASE, Seat};
 use crate::store::PostgresStore;
 use crate::tasks::Tasks;
 use crate::wake::Bell;
-use crate::{clock, schema};
+use crate::{clock, files, schema};
 
 const CONNECTIONS: u32 = 10;
 const KEEP_CHANGES: u32 = 100_000;
@@ -145,10 +145,20 @@ impl Builder {
         let options = options.extra_float_digits(None).application_name("handstamp");
         let capacity = if self.is_prepared { STATEMENTS } else { 0 };
         let options = options.statement_cache_capacity(capacity);
+        if files::are_read(&options) {
+            files::check(&options)?;
+        }
         // First one connection by itself: the pool would not say why it cannot make any.
         let first = sqlx::ConnectOptions::connect(&options);
         let first = tokio::time::timeout(self.patience, first).await.map_err(|_| Fault::Late)?;
-        let _ = sqlx::Connection::close(first.map_err(Fault::Sql)?).await;
+        match first {
+            Ok(first) => drop(sqlx::Connection::close(first).await),
+            Err(error) => {
+                // The server may have wanted to encrypt, and it is a file of ours that is missing.
+                files::check(&options)?;
+                return Err(Fault::Sql(error).into());
+            }
+        }
         Ok(PgPoolOptions::new()
             .max_connections(self.connections)
             .acquire_timeout(self.patience)

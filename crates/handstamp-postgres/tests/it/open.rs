@@ -97,6 +97,14 @@ async fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_certificate_file_that_is_missing_is_named_before_anybody_is_connected_to() {
+    let nobody = "postgres://handstamp@127.0.0.1:1/shop?sslmode=verify-full";
+    let error = refused(&format!("{nobody}&sslrootcert=/nowhere/ca.pem")).await;
+    let told = "sslrootcert names /nowhere/ca.pem, which cannot be read";
+    assert_eq!(error.to_string(), told);
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused_and_left_as_it_is() {
     let database = Database::new().await;
     database.run("INSERT INTO handstamp.versions (version) VALUES (99)").await;

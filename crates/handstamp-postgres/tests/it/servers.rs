@@ -75,6 +75,12 @@ async fn a_server_is_known_by_its_certificate_and_another_is_refused() {
     PostgresStore::open(&url("sslmode=require")).await.unwrap();
     let error = refused(&checked(&wrong)).await;
     assert!(matches!(error, PostgresError::Tls(_)), "{error:?}");
+    let missing = folder.path().join("missing.pem").display().to_string();
+    for (mode, setting) in [("verify-full", "sslrootcert"), ("prefer", "sslcert")] {
+        let error = refused(&url(&format!("sslmode={mode}&{setting}={missing}"))).await;
+        assert!(matches!(error, PostgresError::File { .. }), "{error:?}");
+        assert!(error.to_string().contains(&missing), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
