@@ -70,9 +70,9 @@ pub(crate) async fn touch(link: &Link, touches: &[(SessionId, Timestamp)]) -> Re
 async fn touch_step(link: &Link, step: &[(SessionId, Timestamp)]) -> Result<usize, Fault> {
     let ids: Vec<&[u8]> = step.iter().map(|(id, _)| &id.as_bytes()[..]).collect();
     let times: Vec<i64> = step.iter().map(|(_, at)| at.as_millis()).collect();
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     let moved = transaction.run(sqlx::query(TOUCH).bind(ids).bind(times)).await?;
-    transaction.commit().await?;
+    transaction.keep().await?;
     Ok(usize::try_from(moved).unwrap_or(usize::MAX))
 }
 
@@ -95,7 +95,7 @@ pub(crate) async fn purge(link: &Link, before: Timestamp, limit: usize) -> Resul
 }
 
 async fn purge_step(link: &Link, before: Timestamp, most: usize) -> Result<usize, Fault> {
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     let limit = i64::try_from(most).unwrap_or(i64::MAX);
     let purge = sqlx::query(PURGE).bind(before.as_millis()).bind(limit);
     let rows = transaction.rows(purge).await?;
@@ -107,7 +107,7 @@ async fn purge_step(link: &Link, before: Timestamp, most: usize) -> Result<usize
     if !subjects.is_empty() {
         transaction.run(sqlx::query(FORGET).bind(subjects)).await?;
     }
-    transaction.commit().await?;
+    transaction.keep().await?;
     Ok(rows.len())
 }
 
@@ -123,6 +123,28 @@ where
         }
     }
     act().await
+}
+
+/// What is done in steps and is whole only with the last: after the first, no error says any more that
+/// nothing was changed.
+#[derive(Default)]
+pub(crate) struct Steps {
+    is_begun: bool,
+}
+
+impl Steps {
+    /// The answer of the next step.
+    pub(crate) async fn next<T>(
+        &mut self,
+        step: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let answer = step.await.map_err(|fault| match fault {
+            fault if !self.is_begun || matches!(fault, Fault::Lost(_)) => fault,
+            fault => Fault::Lost(Box::new(fault)),
+        });
+        self.is_begun = true;
+        answer
+    }
 }
 
 /// Steps that are done are told; an error would say that nothing was changed.

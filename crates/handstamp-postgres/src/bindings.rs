@@ -42,12 +42,10 @@ pub(crate) async fn bind(
     if body.is_some_and(|body| body.len() > MOST_BODY) {
         return Err(Fault::Unfit("a binding has at most 4,096 bytes"));
     }
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     let outcome = decide(&mut transaction, id, expected, body).await?;
     match outcome {
-        BindOutcome::Applied => {
-            transaction.commit().await.map_err(|fault| Fault::Lost(Box::new(fault)))?
-        }
+        BindOutcome::Applied => transaction.keep().await?,
         _ => transaction.give_up().await?,
     }
     Ok(outcome)

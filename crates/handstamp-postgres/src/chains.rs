@@ -3,7 +3,7 @@
 use handstamp_core::chain::{ChainEnd, Cut, Link as ChainLink, Sealer};
 use handstamp_core::time::Timestamp;
 
-use crate::age::again;
+use crate::age::{Steps, again};
 use crate::fault::Fault;
 use crate::link::{Link, Transaction, With};
 use crate::rows::{Columns, signed};
@@ -88,9 +88,9 @@ pub(crate) async fn cut(
     through: &[ChainEnd],
     sealer: &Sealer,
 ) -> Result<usize, Fault> {
-    let mut removed = 0;
+    let (mut removed, mut steps) = (0, Steps::default());
     for end in through {
-        while let Some(events) = again(|| cut_step(link, end, sealer)).await? {
+        while let Some(events) = steps.next(again(|| cut_step(link, end, sealer))).await? {
             removed += events;
         }
     }
@@ -107,7 +107,7 @@ async fn cut_step(
     through: &ChainEnd,
     sealer: &Sealer,
 ) -> Result<Option<usize>, Fault> {
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     let Some((first, end)) = oldest(&mut transaction, through).await? else {
         transaction.give_up().await?;
         return Ok(None);
@@ -118,7 +118,7 @@ async fn cut_step(
     let Cut { end, key_id, signature } = sealer.cut(end);
     let cut = sqlx::query(CUT).bind(writer).bind(batch).bind(event).bind(end.link.0);
     transaction.run(cut.bind(i16::from(key_id)).bind(signature)).await?;
-    transaction.commit().await?;
+    transaction.keep().await?;
     Ok(Some(usize::try_from(end.event.saturating_sub(first) + 1).unwrap_or(usize::MAX)))
 }
 

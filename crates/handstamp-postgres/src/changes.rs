@@ -11,21 +11,23 @@ use handstamp_core::store::{Change, Changes, Cursor};
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgRow;
 
+use crate::content::standing;
 use crate::cursor::Cursors;
 use crate::fault::Fault;
 use crate::link::Link;
 use crate::rows::Columns;
 
-const END: &str = "SELECT pg_is_in_recovery(), w.writer, w.change FROM (SELECT 1 FROM handstamp.deployment LIMIT 1) AS one
+const END: &str = "SELECT pg_is_in_recovery(), one.standing, w.writer, w.change
+    FROM (SELECT standing FROM handstamp.deployment LIMIT 1) AS one
     LEFT JOIN handstamp.writers w ON w.change > 0";
 
 /// Of each writer where the follower is, how far the log goes back and on, and the lines after it.
 const LIST: &str = "
-SELECT pg_is_in_recovery(), w.writer, w.change,
+SELECT pg_is_in_recovery(), one.standing, w.writer, w.change,
     coalesce((SELECT min(c.number) FROM handstamp.changes c WHERE c.writer = w.writer),
         w.change + 1),
     line.number, line.changes
-FROM (SELECT 1 FROM handstamp.deployment LIMIT 1) AS one
+FROM (SELECT standing FROM handstamp.deployment LIMIT 1) AS one
 LEFT JOIN handstamp.writers w ON w.change > 0
 LEFT JOIN unnest($1::BIGINT[], $2::BIGINT[]) AS asked (writer, number) ON asked.writer = w.writer
 LEFT JOIN LATERAL (
@@ -131,6 +133,7 @@ fn read_writer(row: &PgRow) -> Result<Option<(u32, i64, Columns<'_>)>, Fault> {
     if columns.next("pg_is_in_recovery")? {
         return Err(Fault::Replica);
     }
+    standing::served(&mut columns)?;
     let Some(writer) = columns.next::<Option<i64>>("writer")? else { return Ok(None) };
     let writer = u32::try_from(writer).map_err(|_| Fault::Stored("writer"))?;
     Ok(Some((writer, columns.next("change")?, columns)))

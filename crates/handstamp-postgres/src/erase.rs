@@ -4,7 +4,7 @@ use handstamp_core::chain::ChainEnd;
 use handstamp_core::id::{SessionId, Subject};
 use handstamp_core::record::Record;
 
-use crate::age::again;
+use crate::age::{Steps, again};
 use crate::fault::Fault;
 use crate::link::{Link, Transaction, With};
 use crate::rows::{self, Columns, Texts, columns, signed};
@@ -62,9 +62,10 @@ pub(crate) async fn subject(
     subject: &Subject,
     through: &[ChainEnd],
 ) -> Result<usize, Fault> {
-    let (mut erased, mut after) = (0, 0);
+    let (mut erased, mut after, mut steps) = (0, 0, Steps::default());
     loop {
-        let (count, last) = again(|| events(link, subject, through, after)).await?;
+        let step = again(|| events(link, subject, through, after));
+        let (count, last) = steps.next(step).await?;
         erased += count;
         match last {
             Some(last) => after = last,
@@ -72,7 +73,7 @@ pub(crate) async fn subject(
         }
     }
     let mut after = (i64::MIN, [0; SessionId::LEN]);
-    while let Some(last) = again(|| tombstones(link, subject, after)).await? {
+    while let Some(last) = steps.next(again(|| tombstones(link, subject, after))).await? {
         after = last;
     }
     Ok(usize::try_from(erased).unwrap_or(usize::MAX))
@@ -88,12 +89,12 @@ async fn events(
 ) -> Result<(i64, Option<i64>), Fault> {
     let writers: Vec<i64> = through.iter().map(|end| i64::from(end.writer)).collect();
     let numbers = through.iter().map(|end| signed(end.event)).collect::<Result<Vec<_>, _>>()?;
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     let blank = sqlx::query(BLANK).bind(rows::fit(subject.as_str())?).bind(after);
     let rows = transaction.rows(blank.bind(writers).bind(numbers).bind(STEP)).await?;
     let mut columns = Columns::of(rows.first().ok_or(Fault::Stored("events"))?);
     let (count, last) = (columns.next("count")?, columns.next("place")?);
-    transaction.commit().await?;
+    transaction.keep().await?;
     Ok((count, if count == STEP { last } else { None }))
 }
 
@@ -106,7 +107,7 @@ async fn tombstones(
     subject: &Subject,
     (begun, id): Place,
 ) -> Result<Option<Place>, Fault> {
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     let next = sqlx::query(TOMBSTONES).bind(rows::fit(subject.as_str())?).bind(begun);
     let found = transaction.rows(next.bind(&id[..]).bind(STEP)).await?;
     let mut last = None;
@@ -122,7 +123,7 @@ async fn tombstones(
             ),
         }
     }
-    transaction.commit().await?;
+    transaction.keep().await?;
     let is_full = i64::try_from(found.len()).is_ok_and(|found| found == STEP);
     Ok(last.filter(|_| is_full))
 }
@@ -141,9 +142,9 @@ async fn blank(transaction: &mut Transaction, record: Record) -> Result<(), Faul
 
 /// Erases the personal parts of all events up to `through`; answers of how many.
 pub(crate) async fn everybody(link: &Link, through: &[ChainEnd]) -> Result<usize, Fault> {
-    let mut erased = 0;
+    let (mut erased, mut steps) = (0, Steps::default());
     for end in through {
-        while let Some(now) = again(|| batches(link, end)).await? {
+        while let Some(now) = steps.next(again(|| batches(link, end))).await? {
             erased += now;
         }
     }
@@ -153,7 +154,7 @@ pub(crate) async fn everybody(link: &Link, through: &[ChainEnd]) -> Result<usize
 /// The next batches of a chain; answers of how many events, `None` when there are no more.
 async fn batches(link: &Link, through: &ChainEnd) -> Result<Option<u64>, Fault> {
     let (writer, batch) = (i64::from(through.writer), signed(through.batch)?);
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     let next = sqlx::query(NEXT_BATCHES).bind(writer).bind(batch).bind(STEP);
     let rows = transaction.rows(next).await?;
     let mut columns = Columns::of(rows.first().ok_or(Fault::Stored("batches"))?);
@@ -165,6 +166,6 @@ async fn batches(link: &Link, through: &ChainEnd) -> Result<Option<u64>, Fault> 
     let blank = sqlx::query(BLANK_ALL).bind(writer).bind(from).bind(to);
     let erased = transaction.run(blank).await?;
     transaction.run(sqlx::query(ERASED).bind(writer).bind(last)).await?;
-    transaction.commit().await?;
+    transaction.keep().await?;
     Ok(Some(erased))
 }

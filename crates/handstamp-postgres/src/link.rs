@@ -13,7 +13,9 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr};
 
+use crate::content::standing;
 use crate::fault::Fault;
+use crate::rows::Columns;
 
 /// A statement with its values.
 pub(crate) type Statement<'q> = Query<'q, Postgres, PgArguments>;
@@ -30,6 +32,8 @@ const FRESH: u32 = 2;
 pub(crate) enum With {
     /// Whoever wants to.
     Anybody,
+    /// Nobody who moves the deployment's head or leaves the store; nor is it one that was left.
+    Served,
     /// Nobody who moves the deployment's head.
     Commits,
     /// Nobody who commits.
@@ -40,7 +44,7 @@ pub(crate) enum With {
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
     pool: PgPool,
-    begins: [Arc<str>; 3],
+    begins: [Arc<str>; 4],
     patience: Duration,
     is_prepared: bool,
 }
@@ -48,7 +52,8 @@ pub(crate) struct Link {
 impl Link {
     /// Through `pool`. A statement that takes longer than `patience` is given up.
     pub(crate) fn new(pool: PgPool, patience: Duration, is_prepared: bool) -> Self {
-        let begins = [With::Anybody, With::Commits, With::Nobody].map(|with| begin(with, patience));
+        let withs = [With::Anybody, With::Served, With::Commits, With::Nobody];
+        let begins = withs.map(|with| begin(with, patience));
         Self { pool, begins, patience, is_prepared }
     }
 
@@ -111,17 +116,32 @@ impl Link {
 
     /// Begins a transaction of READ COMMITTED. A dead connection is tried no further; nothing can
     /// have happened on it.
+    ///
+    /// # Errors
+    /// [`Fault::NotServed`] for one that is [`With::Served`].
     pub(crate) async fn begin(&self, with: With) -> Result<Transaction, Fault> {
+        let (transaction, told) = self.begin_told(with).await?;
+        match told.iter().skip(1).try_for_each(|row| standing::served(&mut Columns::of(row))) {
+            Ok(()) => Ok(transaction),
+            Err(fault) => {
+                transaction.give_up().await?;
+                Err(fault)
+            }
+        }
+    }
+
+    /// The same, with what the server tells at the beginning.
+    async fn begin_told(&self, with: With) -> Result<(Transaction, Vec<PgRow>), Fault> {
         let sql = &self.begins[with as usize];
         let mut tries = self.tries();
         loop {
             tries -= 1;
             let mut held = Held::new(self.pool.acquire().await?);
             let begin = sqlx::raw_sql(AssertSqlSafe(Arc::clone(sql)).into_sql_str());
-            match timely(self.patience, begin.execute(&mut **held.connection()?)).await {
-                Ok(_) => {
+            match timely(self.patience, begin.fetch_all(&mut **held.connection()?)).await {
+                Ok(told) => {
                     let (patience, is_prepared) = (self.patience, self.is_prepared);
-                    return Ok(Transaction { held, patience, is_prepared });
+                    return Ok((Transaction { held, patience, is_prepared }, told));
                 }
                 Err(fault) if fault.is_broken() && tries > 0 && !matches!(fault, Fault::Late) => {}
                 Err(fault) => return Err(fault),
@@ -136,11 +156,15 @@ impl Link {
 
 /// One statement sets what holds for the transaction: its limits, and that statements are planned
 /// once, not for each number of rows that they are given, and by the index, however few rows there
-/// are when that is done.
+/// are when that is done. What the database is there for is read by a statement of its own, which sees
+/// what was committed when the lock was had.
 fn begin(with: With, patience: Duration) -> Arc<str> {
     let most = patience.as_millis();
     let lock = match with {
         With::Anybody => String::new(),
+        With::Served => {
+            format!(", pg_advisory_xact_lock_shared({DEPLOYMENT}); {}", standing::ASK)
+        }
         With::Commits => format!(", pg_advisory_xact_lock_shared({DEPLOYMENT})"),
         With::Nobody => format!(", pg_advisory_xact_lock({DEPLOYMENT})"),
     };
@@ -223,6 +247,13 @@ impl Transaction {
         self.say("COMMIT").await?;
         self.held.give_back();
         Ok(())
+    }
+
+    /// Commits, and says where the answer to that is lost: what was written may be there.
+    pub(crate) async fn keep(self) -> Result<(), Fault> {
+        self.commit()
+            .await
+            .map_err(|fault| if fault.is_refusal() { fault } else { Fault::Lost(Box::new(fault)) })
     }
 
     /// Takes everything back and keeps the connection.

@@ -5,6 +5,7 @@ use handstamp_core::id::{SessionId, Subject};
 use handstamp_core::store::{Found, LoadAnswer, Loaded};
 use sqlx::postgres::PgRow;
 
+use crate::content::standing;
 use crate::fault::Fault;
 use crate::link::{Link, Statement, Transaction};
 use crate::rows::{self, Columns, columns, split};
@@ -16,14 +17,14 @@ macro_rules! head_columns {
     };
 }
 
-/// A server that is a replica may be behind, whatever it was when the connection was made. Nobody
-/// counts a table of one row, so the limit says to the planner that there is one.
+/// A server that is a replica may be behind, whatever it was when the connection was made; what is in a
+/// store that was left is old. Nobody counts a table of one row, so the limit says to the planner that there is one.
 const LOAD: &str = concat!(
-    "SELECT pg_is_in_recovery(), d.epoch, ",
+    "SELECT pg_is_in_recovery(), d.standing, d.epoch, ",
     columns!(),
     ", ",
     head_columns!(),
-    " FROM (SELECT epoch FROM handstamp.deployment LIMIT 1) d
+    " FROM (SELECT epoch, standing FROM handstamp.deployment LIMIT 1) d
     LEFT JOIN unnest($1::BYTEA[]) WITH ORDINALITY AS asked (id, place) ON TRUE
     LEFT JOIN handstamp.sessions s ON s.id = asked.id
     LEFT JOIN handstamp.heads h ON h.subject = s.subject
@@ -33,26 +34,26 @@ const LOAD: &str = concat!(
 /// The same of one id, the usual case. A statement with an array is planned anew each time, as long as
 /// arrays are shorter than the planner would think.
 const LOAD_ONE: &str = concat!(
-    "SELECT pg_is_in_recovery(), d.epoch, ",
+    "SELECT pg_is_in_recovery(), d.standing, d.epoch, ",
     columns!(),
     ", ",
     head_columns!(),
-    " FROM (SELECT epoch FROM handstamp.deployment LIMIT 1) d
+    " FROM (SELECT epoch, standing FROM handstamp.deployment LIMIT 1) d
     LEFT JOIN handstamp.sessions s ON s.id = $1
     LEFT JOIN handstamp.heads h ON h.subject = s.subject"
 );
 
 const HEADS: &str = concat!(
-    "SELECT pg_is_in_recovery(), d.epoch, h.subject IS NOT NULL, ",
+    "SELECT pg_is_in_recovery(), d.standing, d.epoch, h.subject IS NOT NULL, ",
     head_columns!(),
-    " FROM (SELECT epoch FROM handstamp.deployment LIMIT 1) d
+    " FROM (SELECT epoch, standing FROM handstamp.deployment LIMIT 1) d
     LEFT JOIN unnest($1::TEXT[]) WITH ORDINALITY AS asked (subject, place) ON TRUE
     LEFT JOIN handstamp.heads h ON h.subject = asked.subject
     ORDER BY asked.place"
 );
 
 /// Of [`LOAD`], how many columns come before the record, and how many are the record.
-const BEFORE: usize = 2;
+const BEFORE: usize = 3;
 const OF_RECORD: usize = 23;
 
 fn statement(ids: &[SessionId]) -> Statement<'_> {
@@ -89,6 +90,7 @@ fn deployment(rows: &[PgRow]) -> Result<Deployment, Fault> {
     if columns.next("pg_is_in_recovery")? {
         return Err(Fault::Replica);
     }
+    standing::served(&mut columns)?;
     Ok(Deployment { epoch: columns.count("epoch")? })
 }
 

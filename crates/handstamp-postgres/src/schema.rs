@@ -12,8 +12,8 @@ use crate::link::{Link, Transaction, With};
 use crate::rows::Columns;
 
 /// What each step does; the version of a schema is how many were done.
-pub(crate) const MIGRATIONS: [&str; 2] =
-    [include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+pub(crate) const MIGRATIONS: [&str; 3] =
+    [include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql")];
 
 #[allow(clippy::cast_possible_truncation, reason = "there are few")]
 pub(crate) const NEWEST: u32 = MIGRATIONS.len() as u32;

@@ -9,7 +9,6 @@ use handstamp_core::chain::Link as ChainLink;
 use handstamp_core::random::{SystemRng, random};
 use sqlx::postgres::PgRow;
 
-use crate::content::standing;
 use crate::fault::Fault;
 use crate::link::{Link, With};
 use crate::rows::Columns;
@@ -89,8 +88,7 @@ impl Seat {
 
     async fn try_take(link: &Link, holder: [u8; 16]) -> Result<Self, Fault> {
         // Who leaves the store, or fills it, waits for this, or this for them.
-        let mut transaction = link.begin(With::Commits).await?;
-        standing::served(&mut transaction).await?;
+        let mut transaction = link.begin(With::Served).await?;
         let free = sqlx::query(FREE).bind(f64::from(u32::try_from(LEASE).unwrap_or(u32::MAX)));
         let writer = match transaction.rows(free).await?.first() {
             Some(row) => {

@@ -1,4 +1,5 @@
-//! What a database is there for: a mark among the documents of the ledger.
+//! What a database is there for: a mark among the documents of the ledger, and once more in the row of
+//! the deployment, where whoever loads a session sees it.
 
 use handstamp_core::transfer::{MARK, Standing};
 use sqlx::postgres::PgRow;
@@ -19,6 +20,11 @@ const SET: &str = "INSERT INTO handstamp.ledger (shelf, key, version, body)
     RETURNING version";
 
 const UNSET: &str = "DELETE FROM handstamp.ledger WHERE shelf = $1 AND key = $2";
+
+const TELL: &str = "UPDATE handstamp.deployment SET standing = $1";
+
+/// What [`served`] reads.
+pub(crate) const ASK: &str = "SELECT standing FROM handstamp.deployment";
 
 const HAS_ANY: &str = "SELECT EXISTS (SELECT 1 FROM handstamp.sessions)
     OR EXISTS (SELECT 1 FROM handstamp.heads) OR EXISTS (SELECT 1 FROM handstamp.ledger)
@@ -62,7 +68,9 @@ pub(super) async fn hold(transaction: &mut Transaction) -> Result<(Standing, i64
 
 /// Notes what the database is there for; answers the number of this writing, 0 where no mark is left.
 pub(super) async fn mark(transaction: &mut Transaction, standing: Standing) -> Result<i64, Fault> {
-    let Some(text) = standing.to_text() else {
+    let text = standing.to_text();
+    transaction.run(sqlx::query(TELL).bind(text.as_deref())).await?;
+    let Some(text) = text else {
         transaction.run(sqlx::query(UNSET).bind(MARK.0).bind(MARK.1)).await?;
         return Ok(0);
     };
@@ -71,11 +79,9 @@ pub(super) async fn mark(transaction: &mut Transaction, standing: Standing) -> R
     rows.first().map_or(Err(Fault::Stored("standing")), |row| Columns::of(row).next("version"))
 }
 
-/// Refuses a database that nobody is to be served from.
-pub(crate) async fn served(transaction: &mut Transaction) -> Result<(), Fault> {
-    let find = sqlx::query(FIND).bind(MARK.0).bind(MARK.1);
-    match marked(&transaction.rows(find).await?)? {
-        Some(standing) => Err(Fault::NotServed(standing)),
-        None => Ok(()),
-    }
+/// Refuses a database that nobody is to be served from: the next of `columns` says so.
+pub(crate) fn served(columns: &mut Columns<'_>) -> Result<(), Fault> {
+    let Some(text) = columns.next::<Option<&str>>("standing")? else { return Ok(()) };
+    let standing = Standing::from_text(text).ok_or(Fault::Stored("standing of the store"))?;
+    Err(Fault::NotServed(standing))
 }

@@ -111,14 +111,14 @@ pub(super) async fn write(link: &Link, puts: &[Put]) -> Result<Written, Fault> {
     if puts.is_empty() {
         return Ok(Written::Applied(0));
     }
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     transaction.run(sqlx::query(LOCK).bind(hashes(puts))).await?;
     if let Some((place, current)) = conflict(&mut transaction, puts).await? {
         transaction.give_up().await?;
         return Ok(Written::Conflict { place, current });
     }
     let version = put(&mut transaction, puts).await?;
-    transaction.commit().await.map_err(|fault| Fault::Lost(Box::new(fault)))?;
+    transaction.keep().await?;
     Ok(Written::Applied(version))
 }
 

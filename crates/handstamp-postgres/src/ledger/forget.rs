@@ -34,7 +34,7 @@ const TRIM: [&str; 2] = [
 
 /// Takes the visits of `subject` out.
 pub(super) async fn forget(link: &Link, subject: &Subject) -> Result<(), Fault> {
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     transaction.run(sqlx::query(HOLD)).await?;
     let theirs = sqlx::query(THEIRS).bind(fit(subject.as_str()).unwrap_or_default());
     let mut figures: BTreeMap<Place, Figure> = BTreeMap::new();
@@ -48,7 +48,7 @@ pub(super) async fn forget(link: &Link, subject: &Subject) -> Result<(), Fault> 
         .bind(figures.keys().map(|place| place.at.as_millis()).collect::<Vec<_>>())
         .bind(figures.keys().map(|place| &*place.name).collect::<Vec<_>>());
     transaction.run(empty).await?;
-    transaction.commit().await
+    transaction.keep().await
 }
 
 fn read(subject: &Subject, row: &PgRow) -> Result<(Place, Figure), Fault> {
@@ -64,7 +64,7 @@ fn read(subject: &Subject, row: &PgRow) -> Result<(Place, Figure), Fault> {
 /// Removes some of what is told of addresses and began before `before`; answers whether there may
 /// be more.
 pub(super) async fn trim(link: &Link, before: Timestamp) -> Result<bool, Fault> {
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     transaction.run(sqlx::query(HOLD)).await?;
     let mut has_more = false;
     for bucket in Bucket::ALL {
@@ -73,6 +73,6 @@ pub(super) async fn trim(link: &Link, before: Timestamp) -> Result<bool, Fault> 
             has_more |= i64::try_from(transaction.run(trim).await?).is_ok_and(|gone| gone == STEP);
         }
     }
-    transaction.commit().await?;
+    transaction.keep().await?;
     Ok(has_more)
 }

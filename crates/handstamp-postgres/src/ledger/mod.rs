@@ -11,7 +11,7 @@ use handstamp_core::ledger::{Bucket, Entry, EntryPage, Ledger, Put, Report, Seri
 use handstamp_core::store::{BoxFuture, Page, StoreError};
 use handstamp_core::time::Timestamp;
 
-use crate::age::again;
+use crate::age::{Steps, again};
 use crate::store::{PostgresStore, told};
 
 /// Events that are added up in one transaction.
@@ -55,10 +55,10 @@ impl Ledger for PostgresStore {
 
     fn roll_up(&self, limit: usize) -> BoxFuture<'_, Result<bool, StoreError>> {
         Box::pin(told(async move {
-            let mut left = limit;
+            let (mut left, mut steps) = (limit, Steps::default());
             while left > 0 {
-                let step = left.min(STEP);
-                match again(|| roll_up::step(self.link(), step)).await? {
+                let most = left.min(STEP);
+                match steps.next(again(|| roll_up::step(self.link(), most))).await? {
                     0 => return Ok(false),
                     taken => left = left.saturating_sub(taken),
                 }
@@ -84,7 +84,8 @@ impl Ledger for PostgresStore {
 
     fn trim(&self, before: Timestamp) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(told(async move {
-            while again(|| forget::trim(self.link(), before)).await? {}
+            let mut steps = Steps::default();
+            while steps.next(again(|| forget::trim(self.link(), before))).await? {}
             Ok(())
         }))
     }

@@ -78,7 +78,7 @@ struct Next {
 /// Adds up to `limit` events that were not yet; answers how many were taken, those among them that
 /// cannot be read.
 pub(super) async fn step(link: &Link, limit: usize) -> Result<usize, Fault> {
-    let mut transaction = link.begin(With::Anybody).await?;
+    let mut transaction = link.begin(With::Served).await?;
     let standing = hold(&mut transaction).await?;
     let next = next(&mut transaction, limit).await?;
     if next.read.is_empty() {
@@ -89,7 +89,7 @@ pub(super) async fn step(link: &Link, limit: usize) -> Result<usize, Fault> {
     let sums = Sums::of(&next.events, standing, |id| Ok::<_, Fault>(open.get(&id).cloned()))?;
     let taken = reach(&mut transaction, &next, sums.taken).await?;
     add(&mut transaction, &sums).await?;
-    transaction.commit().await?;
+    transaction.keep().await?;
     Ok(taken)
 }
 

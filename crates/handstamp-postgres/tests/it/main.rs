@@ -9,6 +9,7 @@ mod contract;
 mod engine;
 mod following;
 mod histories;
+mod left;
 mod model;
 mod nodes;
 mod open;

@@ -142,7 +142,7 @@ async fn nodes_that_start_together_make_the_schema_once() {
     assert_eq!(writers, [1, 2, 3, 4, 5], "each its own");
     let key = &stores[0].meta().partition_key;
     assert!(stores.iter().all(|store| store.meta().partition_key == *key), "one deployment");
-    assert_eq!(database.count("handstamp.versions").await, 2, "each step once");
+    assert_eq!(database.count("handstamp.versions").await, 3, "each step once");
 }
 
 #[tokio::test]
