@@ -6,12 +6,22 @@ use crate::tidy::roster::{clause_functions, is_conformance};
 use crate::tidy::tree::Tree;
 
 const STORE: &str = "crates/handstamp-core/src/store/mod.rs";
+const PORTABLE: &str = "crates/handstamp-core/src/transfer/portable.rs";
 const LEDGER: &str = "crates/handstamp-core/src/ledger/mod.rs";
+
+const COLUMNS: [&str; 3] = ["clause", "what it says", "test"];
 
 const ABOUT_STORE: &str = "
 What the engine asks of whatever keeps its records. *Live* means: not a tombstone. A store runs the
 whole suite with one line, `handstamp_core::conformance_suite!(…)` (feature `conformance`), and gets
 one test for each clause, of the name in the last column.
+";
+
+const ABOUT_PORTABLE: &str = "
+## Taking it elsewhere
+
+What `handstamp store copy` asks of a store beyond that (trait `Portable`). Such a store runs
+`handstamp_core::portable_suite!(…)` as well.
 ";
 
 const ABOUT_LEDGER: &str = "
@@ -22,20 +32,22 @@ for each clause, of the name in the last column.
 
 /// The page of the store contract.
 pub(super) fn store(tree: &Tree) -> Result<String, String> {
-    page(tree, STORE, head("The store contract", STORE) + ABOUT_STORE)
+    let page = add(tree, STORE, head("The store contract", STORE) + ABOUT_STORE)?;
+    add(tree, PORTABLE, page + ABOUT_PORTABLE + &columns(&COLUMNS))
 }
 
 /// The page of the ledger's contract.
 pub(super) fn ledger(tree: &Tree) -> Result<String, String> {
-    page(tree, LEDGER, head("The ledger's contract", LEDGER) + ABOUT_LEDGER)
+    add(tree, LEDGER, head("The ledger's contract", LEDGER) + ABOUT_LEDGER)
 }
 
-fn page(tree: &Tree, path: &str, mut page: String) -> Result<String, String> {
+/// Adds the clauses of the contract at `path` to a page.
+fn add(tree: &Tree, path: &str, mut page: String) -> Result<String, String> {
     for line in parts(source(tree, path)?) {
         match line {
             Part::Heading(title) => {
                 page.push_str(&format!("\n## {title}\n"));
-                page.push_str(&columns(&["clause", "what it says", "test"]));
+                page.push_str(&columns(&COLUMNS));
             }
             Part::Clause { number, says } => {
                 let test = test_of(tree, &number)
@@ -90,7 +102,8 @@ mod tests {
     #[test]
     fn a_clause_goes_on_over_its_lines_and_names_its_test() {
         let suite = "crates/handstamp-core/src/conformance/a.rs";
-        let tree = Tree::of(&[(STORE, TEXT), (suite, "pub async fn c01_load_answers() {}")]);
+        let suite = (suite, "pub async fn c01_load_answers() {}");
+        let tree = Tree::of(&[(STORE, TEXT), (PORTABLE, ""), suite]);
         let page = store(&tree).unwrap();
         assert!(page.contains("## Loading"));
         assert!(page.contains("| C01 | `load` answers with `Found` \\| nothing."), "{page}");

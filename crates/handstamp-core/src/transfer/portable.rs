@@ -100,10 +100,24 @@ pub type Transferred<'a, T> = BoxFuture<'a, Result<T, TransferError>>;
 /// A store of which everything can be taken to another, or that can be filled from another.
 ///
 /// # Contract
-/// - Reading needs no pause of whoever serves from the store, and no page is half of a change.
-/// - Each call that writes is atomic, and durable when it answers.
-/// - A store that is [`Standing::Filling`] or [`Standing::Left`] opens for nobody who serves; who is
-///   opening it that moment counts, too.
+/// Reading needs no pause of whoever serves from the store, and no page is half of a change. Each call
+/// that writes is atomic, and durable when it answers. Each clause has one test in
+/// [`conformance`](crate::conformance) of the same number.
+///
+/// - **C45** What is read out of a store and written into another is there row by row and event by
+///   event, and whoever serves from that goes on from it: no version, no number of the ledger and of
+///   an event comes twice, chains verify, and followers of the change log are told of a gap.
+/// - **C46** `rows` gives those after one key and up to another, in the order of their keys, at most so
+///   many; the mark of what the store is there for is none of them.
+/// - **C47** A store that is [`Standing::Filling`] or [`Standing::Left`] opens for nobody who serves; who
+///   is opening it that moment counts, too. Only one that is filled takes rows, only an empty one
+///   begins to be filled, only one whose events are added up is left, and one that was left can be
+///   gone back to.
+/// - **C48** Once another run has taken over, what an earlier one has under way comes to nothing,
+///   however late it comes. (Shown by stores that several runs can have open.)
+/// - **C49** A store is left only when nobody serves from it. Whoever has it open all the same is refused
+///   from then on, whatever they write and whatever they ask of sessions, in the same step. (Shown by
+///   stores that several processes share.)
 pub trait Portable: Send + Sync {
     /// What it is there for.
     fn standing(&self) -> Transferred<'_, Standing>;

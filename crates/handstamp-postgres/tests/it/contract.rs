@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use handstamp_core::conformance::{Books, Fixture, LedgerFixture};
+use handstamp_core::conformance::{Books, Fixture, LedgerFixture, Place, PortableFixture};
 use handstamp_core::id::{PartitionKey, SessionId};
 use handstamp_core::record::Record;
 use handstamp_core::store::{BoxFuture, SessionStore};
-use handstamp_postgres::{Builder, PostgresStore};
+use handstamp_core::transfer::Portable;
+use handstamp_postgres::{Builder, PostgresContent, PostgresStore};
 
 use handstamp_postgres::testing::{Database, Pooler};
 
@@ -106,7 +107,39 @@ impl LedgerFixture for Databases {
     }
 }
 
+impl PortableFixture for Databases {
+    fn place(&self) -> BoxFuture<'_, Arc<dyn Place>> {
+        Box::pin(async { Arc::new(One(Database::empty().await)) as _ })
+    }
+}
+
+/// Where a store is, or will be.
+struct One(Database);
+
+impl Place for One {
+    fn serve(&self) -> BoxFuture<'_, Result<Books, String>> {
+        Box::pin(async {
+            let store = self.0.builder().open().await.map_err(|error| error.to_string())?;
+            let store = Arc::new(store);
+            Ok(Books { ledger: Arc::clone(&store) as _, store })
+        })
+    }
+
+    fn hold(&self) -> BoxFuture<'_, Arc<dyn Portable>> {
+        Box::pin(async { Arc::new(PostgresContent::fill(&self.0.url()).await.unwrap()) as _ })
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    fn bury(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.0.bury())
+    }
+}
+
 handstamp_core::conformance_suite!(Databases::default);
+handstamp_core::portable_suite!(Databases::default);
 handstamp_core::ledger_suite!(Databases::default);
 
 /// The clauses that a pooler could break: those about transactions, locks, what comes together and

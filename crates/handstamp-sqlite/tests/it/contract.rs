@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use handstamp_core::conformance::{Books, Fixture, LedgerFixture};
+use handstamp_core::conformance::{Books, Fixture, LedgerFixture, Place, PortableFixture};
 use handstamp_core::id::{PartitionKey, SessionId};
 use handstamp_core::record::Record;
 use handstamp_core::store::{BoxFuture, SessionStore};
-use handstamp_sqlite::{Builder, SqliteStore};
+use handstamp_core::transfer::Portable;
+use handstamp_sqlite::{Builder, SqliteContent, SqliteStore};
 use tempfile::TempDir;
 
 /// Stores in folders of their own, found again by the key that only they have.
@@ -84,5 +85,35 @@ impl LedgerFixture for Folders {
     }
 }
 
+impl PortableFixture for Folders {
+    fn place(&self) -> BoxFuture<'_, Arc<dyn Place>> {
+        Box::pin(async { Arc::new(Folder(tempfile::tempdir().unwrap())) as _ })
+    }
+}
+
+/// Where a database is, or will be.
+struct Folder(TempDir);
+
+impl Folder {
+    fn path(&self) -> PathBuf {
+        self.0.path().join("sessions.db")
+    }
+}
+
+impl Place for Folder {
+    fn serve(&self) -> BoxFuture<'_, Result<Books, String>> {
+        Box::pin(async {
+            let store = SqliteStore::open(self.path()).await.map_err(|error| error.to_string())?;
+            let store = Arc::new(store);
+            Ok(Books { ledger: Arc::clone(&store) as _, store })
+        })
+    }
+
+    fn hold(&self) -> BoxFuture<'_, Arc<dyn Portable>> {
+        Box::pin(async { Arc::new(SqliteContent::hold(self.path()).unwrap()) as _ })
+    }
+}
+
 handstamp_core::conformance_suite!(Folders::default);
+handstamp_core::portable_suite!(Folders::default);
 handstamp_core::ledger_suite!(Folders::default);
