@@ -11,6 +11,20 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     String::from_utf8(text).unwrap_or_default()
 }
 
+/// The longest text that takes no memory of its own.
+const SHORT: usize = 64;
+
+/// What `with` makes of `bytes` as base64url without padding. Ids and salts are many, and short.
+pub(crate) fn with_text<T>(bytes: &[u8], with: impl FnOnce(&str) -> T) -> T {
+    let mut room = [0; SHORT];
+    let Some(text) = room.get_mut(..(bytes.len() * 4).div_ceil(3)) else {
+        return with(&encode(bytes));
+    };
+    encode_into(bytes, text);
+    // It is ASCII all over.
+    with(std::str::from_utf8(text).unwrap_or_default())
+}
+
 /// Encodes `bytes` as base64url without padding into `text`, which has exactly the room. A room
 /// of another size is left as it was, and no token is like it.
 ///
@@ -24,7 +38,7 @@ pub(crate) fn encode_into(bytes: &[u8], text: &mut [u8]) {
     let ((triples, rest), (groups, tail)) = (bytes.as_chunks::<3>(), text.as_chunks_mut::<4>());
     for ([a, b, c], group) in triples.iter().zip(groups) {
         let bits = u32::from(*a) << 16 | u32::from(*b) << 8 | u32::from(*c);
-        *group = [18, 12, 6, 0].map(|shift| digit(bits, shift));
+        *group = [digit(bits, 18), digit(bits, 12), digit(bits, 6), digit(bits, 0)];
     }
     let left = |at: usize| rest.get(at).map_or(0, |byte| u32::from(*byte));
     let bits = left(0) << 16 | left(1) << 8;
@@ -50,17 +64,16 @@ pub(crate) fn decode_into<const N: usize>(text: &[u8], out: &mut [u8; N]) -> boo
     }
     let ((groups, rest), (triples, tail)) = (text.as_chunks::<4>(), out.as_chunks_mut::<3>());
     let mut seen = 0;
-    for ([a, b, c, d], triple) in groups.iter().zip(triples) {
-        let [a, b, c, d] = [a, b, c, d].map(|character| VALUES[usize::from(*character)]);
-        seen |= a | b | c | d;
-        let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
+    for (characters, triple) in groups.iter().zip(triples) {
+        let bits = group(characters);
+        seen |= bits;
         *triple = [(bits >> 16) as u8, (bits >> 8) as u8, bits as u8];
     }
     let mut bits = 0;
     for character in rest {
-        let value = VALUES[usize::from(*character)];
-        seen |= value;
-        bits = bits << 6 | u32::from(value);
+        let value = u32::from(VALUES[usize::from(*character)]);
+        seen |= value << 24;
+        bits = bits << 6 | value;
     }
     bits <<= 6 * (4 - rest.len()) % 24;
     for (at, byte) in tail.iter_mut().enumerate() {
@@ -69,16 +82,19 @@ pub(crate) fn decode_into<const N: usize>(text: &[u8], out: &mut [u8; N]) -> boo
     // What is left over of the last character must be zero, or two texts would mean the same.
     let left_over = bits & (0xff_ffff >> (8 * tail.len()));
     let is_canonical = rest.is_empty() || left_over == 0;
-    is_canonical && seen & NO_DIGIT == 0
+    is_canonical && seen & NO_GROUP == 0
 }
 
 /// Set in what [`group`] answers for characters of which one is no digit.
 pub(crate) const NO_GROUP: u32 = 1 << 31;
 
 /// The 24 bits of four characters of base64url.
+///
+/// One by one: what maps an array is called for each of them.
 #[inline]
-pub(crate) fn group(characters: &[u8; 4]) -> u32 {
-    let [a, b, c, d] = characters.map(|character| VALUES[usize::from(character)]);
+pub(crate) fn group([a, b, c, d]: &[u8; 4]) -> u32 {
+    let (a, b) = (VALUES[usize::from(*a)], VALUES[usize::from(*b)]);
+    let (c, d) = (VALUES[usize::from(*c)], VALUES[usize::from(*d)]);
     let bits = u32::from(a) << 18 | u32::from(b) << 12 | u32::from(c) << 6 | u32::from(d);
     bits | u32::from((a | b | c | d) & NO_DIGIT) << 24
 }
@@ -105,7 +121,7 @@ pub(crate) mod serde_bytes {
         bytes: &[u8; N],
         to: S,
     ) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&super::encode(bytes))
+        super::with_text(bytes, |text| to.serialize_str(text))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(
@@ -121,13 +137,15 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-    use super::{decode, encode, encode_into};
+    use super::{decode, encode, encode_into, with_text};
 
     #[test]
     fn it_encodes_as_the_base64_crate_does() {
         let bytes: Vec<u8> = (0..=255).map(|at: u8| at.wrapping_mul(197)).collect();
         for length in 0..bytes.len() {
-            assert_eq!(encode(&bytes[..length]), URL_SAFE_NO_PAD.encode(&bytes[..length]));
+            let text = URL_SAFE_NO_PAD.encode(&bytes[..length]);
+            assert_eq!(encode(&bytes[..length]), text);
+            with_text(&bytes[..length], |short| assert_eq!(short, text));
         }
         let mut room = [7; 5];
         encode_into(&[1, 2, 3], &mut room);

@@ -202,7 +202,7 @@ macro_rules! text_form {
     ($name:ident, $what:literal) => {
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&encoding::encode(&self.0))
+                encoding::with_text(&self.0, |text| f.write_str(text))
             }
         }
 
@@ -222,7 +222,7 @@ macro_rules! text_form {
 
         impl Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-                to.collect_str(self)
+                encoding::serde_bytes::serialize(&self.0, to)
             }
         }
 

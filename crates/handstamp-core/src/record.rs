@@ -488,6 +488,9 @@ impl fmt::Debug for Body {
 impl Body {
     const FORMAT: u8 = 1;
 
+    /// Bytes that most bodies fit into.
+    const ROOM: usize = 512;
+
     /// The body of `record`, as JSON text.
     ///
     /// # Errors
@@ -507,8 +510,10 @@ impl Body {
             csrf: record.csrf_seed,
             ended: record.ended.clone(),
         };
-        serde_json::to_string(&body)
-            .map_err(|source| FormatError { what: "record body", source: Some(source) })
+        let failed = |source| FormatError { what: "record body", source };
+        let mut json = Vec::with_capacity(Self::ROOM);
+        serde_json::to_writer(&mut json, &body).map_err(|source| failed(Some(source)))?;
+        String::from_utf8(json).map_err(|_| failed(None))
     }
 
     /// Reads a body back into `record`, whose other fields the store filled from its columns.

@@ -48,11 +48,12 @@ impl TokenText {
     #[inline]
     pub(crate) fn session(&self) -> Option<SessionId> {
         let [head, a, b, c, d, e, f, ..] = self.0.as_chunks::<4>().0 else { return None };
-        let [head, a, b, c, d, e, f] = [head, a, b, c, d, e, f].map(encoding::group);
-        if (head | a | b | c | d | e | f) & encoding::NO_GROUP != 0 {
+        let bits = |characters| u64::from(encoding::group(characters));
+        let (head, a, b, c) = (bits(head), bits(a), bits(b), bits(c));
+        let (d, e, f) = (bits(d), bits(e), bits(f));
+        if (head | a | b | c | d | e | f) & u64::from(encoding::NO_GROUP) != 0 {
             return None;
         }
-        let [a, b, c, d, e, f] = [a, b, c, d, e, f].map(u64::from);
         let mut id = [0; SessionId::LEN];
         let [first, words @ .., last] = &mut id;
         let (words, _) = words.as_chunks_mut::<8>();
@@ -78,13 +79,14 @@ impl TokenText {
     /// ones say.
     #[inline]
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        let pairs = self.words().zip(other.words());
-        let difference = pairs.fold(0, |found, (one, two)| found | (one ^ two));
+        let difference =
+            (0..ROOM / 8).fold(0, |found, at| found | (self.word(at) ^ other.word(at)));
         difference.ct_eq(&0).into()
     }
 
-    fn words(&self) -> impl Iterator<Item = u64> {
-        self.0.as_chunks::<8>().0.iter().copied().map(u64::from_ne_bytes)
+    #[inline]
+    fn word(&self, at: usize) -> u64 {
+        u64::from_ne_bytes(self.0.as_chunks::<8>().0[at])
     }
 }
 
