@@ -14,7 +14,7 @@ use crate::changes;
 use crate::commit::{Commit, Decided};
 use crate::events::Line;
 use crate::fault::Fault;
-use crate::link::{Link, Transaction, With};
+use crate::link::{Link, Own, Transaction, With};
 use crate::memory::{Memory, Seen};
 use crate::rows::Texts;
 use crate::seat::{MOST_TRIES, Seat, Tip};
@@ -41,6 +41,8 @@ struct State {
     seat: Seat,
     tip: Option<Tip>,
     memory: Memory,
+    /// What batches go by that take one round trip.
+    own: Own,
 }
 
 /// What is to be written, before it has numbers.
@@ -81,7 +83,12 @@ impl Desk {
     pub(crate) fn new(link: Link, seat: Seat, keep_changes: i64, bell: Bell) -> Self {
         Self {
             link,
-            state: Mutex::new(State { seat, tip: None, memory: Memory::default() }),
+            state: Mutex::new(State {
+                seat,
+                tip: None,
+                memory: Memory::default(),
+                own: Own::default(),
+            }),
             keep_changes,
             bell,
         }
@@ -160,7 +167,8 @@ impl Desk {
         state.tip = None;
         let sheet = decided.sheet(commit, None);
         let (written, after) = sheet.seal(state.seat, tip, &commit.sealer)?;
-        let has_others = match write_alone(&self.link, state.seat, after, &seen, &written).await {
+        let way = (&self.link, &mut state.own);
+        let has_others = match write_alone(way, state.seat, after, &seen, &written).await {
             Ok(told) => told.has_others,
             Err(fault) if fault.is_race() => {
                 state.memory.forget(commit.subjects(), commit.changed());

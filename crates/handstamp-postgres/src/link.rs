@@ -6,10 +6,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::postgres::{PgArguments, PgConnection, PgRow};
 use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr};
 
@@ -47,6 +47,7 @@ pub(crate) struct Link {
     begins: [Arc<str>; 4],
     patience: Duration,
     is_prepared: bool,
+    has_own: bool,
 }
 
 impl Link {
@@ -54,7 +55,13 @@ impl Link {
     pub(crate) fn new(pool: PgPool, patience: Duration, is_prepared: bool) -> Self {
         let withs = [With::Anybody, With::Served, With::Commits, With::Nobody];
         let begins = withs.map(|with| begin(with, patience));
-        Self { pool, begins, patience, is_prepared }
+        Self { pool, begins, patience, is_prepared, has_own: false }
+    }
+
+    /// The same; whether there are enough connections for whoever asks to have one for itself.
+    pub(crate) const fn with_own(mut self, has_own: bool) -> Self {
+        self.has_own = has_own;
+        self
     }
 
     /// The same, for statements that may take as long as `patience`.
@@ -110,6 +117,28 @@ impl Link {
         // What the server refuses leaves the connection as it was.
         if rows.as_ref().err().is_none_or(Fault::is_refusal) {
             held.give_back();
+        }
+        rows
+    }
+
+    /// The same on a connection that whoever asks has for itself, where there are enough.
+    pub(crate) async fn once_on(
+        &self,
+        own: &mut Own,
+        statement: Statement<'_>,
+    ) -> Result<Vec<PgRow>, Fault> {
+        if !self.has_own {
+            return self.once(statement).await;
+        }
+        let mut kept = match own.take(self.pool.options()) {
+            Some(kept) => kept,
+            None => Kept::new(self.pool.acquire().await?.detach()),
+        };
+        let rows = timely(self.patience, statement.fetch_all(&mut kept.connection)).await;
+        // What the server refuses leaves the connection as it was.
+        if rows.as_ref().err().is_none_or(Fault::is_refusal) {
+            kept.used = Instant::now();
+            own.0 = Some(kept);
         }
         rows
     }
@@ -186,6 +215,38 @@ async fn timely<T>(
 ) -> Result<T, Fault> {
     let patience = patience.saturating_add(Duration::from_secs(1));
     Ok(tokio::time::timeout(patience, act).await.map_err(|_| Fault::Late)??)
+}
+
+/// A connection that one caller keeps for one statement after another: with what goes back to a pool,
+/// the pool asks the server each time whether it still answers. It came out of the pool, and does not
+/// count there any more. It is not given back when a call is given up in the middle, nor after a fault
+/// that says anything about it.
+#[derive(Debug, Default)]
+pub(crate) struct Own(Option<Kept>);
+
+#[derive(Debug)]
+struct Kept {
+    connection: PgConnection,
+    made: Instant,
+    used: Instant,
+}
+
+impl Kept {
+    fn new(connection: PgConnection) -> Self {
+        let now = Instant::now();
+        Self { connection, made: now, used: now }
+    }
+}
+
+impl Own {
+    /// The connection, unless it is as old, or was as long without use, as the pool allows.
+    fn take(&mut self, options: &PoolOptions<Postgres>) -> Option<Kept> {
+        let is_good = |kept: &Kept| {
+            options.get_max_lifetime().is_none_or(|most| kept.made.elapsed() < most)
+                && options.get_idle_timeout().is_none_or(|most| kept.used.elapsed() < most)
+        };
+        self.0.take().filter(is_good)
+    }
 }
 
 /// A connection that is closed unless it is given back.

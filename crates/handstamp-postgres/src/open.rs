@@ -66,8 +66,8 @@ impl Builder {
         Self::new(From::Pool(pool))
     }
 
-    /// The most connections of the pool, at least 2. 10 by default. Of no effect where the
-    /// application brings its pool.
+    /// The most connections, at least 2. 10 by default. From 4 on, one of them is for commits alone.
+    /// Of no effect where the application brings its pool.
     #[must_use]
     pub fn connections(mut self, connections: u32) -> Self {
         self.connections = connections.max(2);
@@ -126,7 +126,12 @@ impl Builder {
 
     /// The way to the server, which was found to be one that can be used.
     pub(crate) async fn link(&self) -> Result<(Link, Durability), PostgresError> {
-        let link = Link::new(self.pool().await?, self.patience, self.is_prepared);
+        let pool = self.pool().await?;
+        let most = match self.from {
+            From::Pool(_) => pool.options().get_max_connections(),
+            From::Url(_) => self.connections,
+        };
+        let link = Link::new(pool, self.patience, self.is_prepared).with_own(most >= ENOUGH);
         let durability = ask_server(&link).await?;
         Ok((link, durability))
     }
@@ -160,13 +165,16 @@ impl Builder {
             }
         }
         Ok(PgPoolOptions::new()
-            .max_connections(self.connections)
+            .max_connections(self.connections - u32::from(self.connections >= ENOUGH))
             .acquire_timeout(self.patience)
             // A statement that meets a dead connection goes to another by itself.
             .test_before_acquire(false)
             .connect_lazy_with(options))
     }
 }
+
+/// From so many connections on, one is for commits alone: another may be listening, and two are left.
+const ENOUGH: u32 = 4;
 
 /// Statements that a connection remembers: all of ours, and lists by the filters in use.
 const STATEMENTS: usize = 200;

@@ -65,8 +65,9 @@ impl PostgresStore {
     }
 
     /// Opens the store through a pool that the application has. It needs two connections at times,
-    /// and one for ever for whoever asks for [`wakes`](SessionStore::wakes). Switch the pool's
-    /// `test_before_acquire` off: with it, every call takes one more round trip.
+    /// and one for ever for whoever asks for [`wakes`](SessionStore::wakes). From 4 on, one more
+    /// is made by the pool and taken out of it, for commits. Switch the pool's `test_before_acquire` off: with it,
+    /// every other call takes one more round trip.
     ///
     /// # Errors
     /// [`PostgresError`], whose variants say what to do.

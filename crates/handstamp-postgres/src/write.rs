@@ -10,7 +10,7 @@ use sqlx::postgres::PgRow;
 
 use crate::events::Line;
 use crate::fault::Fault;
-use crate::link::{Link, Transaction};
+use crate::link::{Link, Own, Transaction};
 use crate::memory::Seen;
 use crate::rows::{Columns, Texts, join, signed};
 use crate::seat::{Seat, Tip};
@@ -68,14 +68,14 @@ pub(crate) async fn write(
 /// # Errors
 /// [`Fault::Raced`] when it is not. After any other fault that is no refusal, nobody knows.
 pub(crate) async fn write_alone(
-    link: &Link,
+    (link, own): (&Link, &mut Own),
     seat: Seat,
     tip: Tip,
     seen: &Seen,
     written: &Written<'_>,
 ) -> Result<Told, Fault> {
     let statement = statement(seat, tip, written)?;
-    told(&link.once(bind_seen(statement, true, seen, link.patience())).await?)
+    told(&link.once_on(own, bind_seen(statement, true, seen, link.patience())).await?)
 }
 
 fn told(rows: &[PgRow]) -> Result<Told, Fault> {

@@ -6,6 +6,7 @@ mod inquiry;
 mod job;
 mod plan;
 mod remake;
+mod rhythm;
 mod round;
 
 use std::collections::VecDeque;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 pub(crate) use draft::{Draft, Mutation, Step, blank_event, event_of};
 pub(crate) use job::{Answer, Build, Committed, Job, NewSession, Reply, Spared};
@@ -24,6 +26,7 @@ use crate::random::{Rng, random};
 use crate::store::SessionStore;
 use crate::time::Clock;
 use crate::watch::Watchers;
+use rhythm::Rhythm;
 
 /// The most jobs that one batch takes.
 const BATCH: usize = 256;
@@ -56,6 +59,8 @@ struct Inner {
     parts: Arc<Parts>,
     queue: Mutex<Queue>,
     idle: Notify,
+    /// A job has come.
+    came: Notify,
 }
 
 #[derive(Default)]
@@ -66,6 +71,7 @@ struct Queue {
     /// How many rest before they are tried again.
     resting: usize,
     is_draining: bool,
+    rhythm: Rhythm,
 }
 
 /// A job and how often it has been tried.
@@ -77,7 +83,8 @@ struct Waiting {
 impl Committer {
     pub(crate) fn new(parts: Parts) -> Self {
         let parts = Arc::new(parts);
-        Self(Arc::new(Inner { parts, queue: Mutex::default(), idle: Notify::new() }))
+        let (queue, idle, came) = (Mutex::default(), Notify::new(), Notify::new());
+        Self(Arc::new(Inner { parts, queue, idle, came }))
     }
 
     /// Queues a job made with the sender of its answer.
@@ -136,15 +143,22 @@ impl Inner {
             queue.is_draining = true;
             tokio::spawn(Arc::clone(self).drain());
         }
+        self.came.notify_one();
     }
 
     async fn drain(self: Arc<Self>) {
         let mut draining = Draining { inner: &self, is_done: false };
-        while let Some(jobs) = self.next_jobs() {
+        loop {
+            self.wait_for_more().await;
+            let Some(jobs) = self.next_jobs() else { break };
+            let (start, count) = (Instant::now(), jobs.len());
             let again = round::run(&self.parts, jobs).await;
+            let (end, answered) = (Instant::now(), count - again.len());
             let (tired, again): (Vec<_>, Vec<_>) =
                 again.into_iter().partition(|waiting| waiting.is_tired());
             let mut queue = self.lock();
+            let queued = queue.jobs.len();
+            queue.rhythm.done(end - start, answered, queued, end);
             for waiting in again.into_iter().rev() {
                 queue.jobs.push_front(waiting);
             }
@@ -154,6 +168,24 @@ impl Inner {
             }
         }
         draining.is_done = true;
+    }
+
+    /// Waits for those who are likely to come in a moment, where anybody is.
+    async fn wait_for_more(&self) {
+        let wait = {
+            let queue = self.lock();
+            queue.rhythm.wait(queue.jobs.len(), Instant::now())
+        };
+        let Some(mut wait) = wait else { return };
+        loop {
+            let until = {
+                let mut queue = self.lock();
+                let jobs = queue.jobs.len();
+                queue.rhythm.go_on(&mut wait, jobs, Instant::now())
+            };
+            let Some(until) = until else { return };
+            wait.turn(until, &self.came).await;
+        }
     }
 
     /// The next jobs; `None` when there are none, and then this drain is over: the next job
@@ -238,6 +270,24 @@ mod tests {
             rng: Arc::new(SystemRng),
             sealer: Sealer::new(keys),
         })
+    }
+
+    /// After a round of 8 ms that answered four: how long it takes until so many are answered.
+    async fn answered_after_four(jobs: usize) -> Duration {
+        let (committer, start) = (committer(), Instant::now());
+        committer.0.lock().rhythm.done(Duration::from_millis(8), 4, 0, start);
+        let submit = |_| committer.submit(|reply| Job::Tell { events: Vec::new(), reply });
+        for answer in (0..jobs).map(submit).collect::<Vec<_>>() {
+            answered(answer.await).unwrap();
+        }
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_while_others_are_expected_waits_for_them_and_a_quarter_of_a_round_at_most() {
+        assert_eq!(answered_after_four(4).await, Duration::ZERO);
+        let waited = answered_after_four(1).await;
+        assert!((2..=3).contains(&waited.as_millis()), "{waited:?}");
     }
 
     #[tokio::test]

@@ -40,6 +40,46 @@ async fn a_batch_of_what_is_known_by_heart_is_one_round_trip() {
     assert_eq!(world.get(record.id).await.version, 9);
 }
 
+/// The connections on which somebody has committed last.
+const COMMITTING: &str = "pg_stat_activity WHERE datname = current_database() \
+    AND query LIKE 'SELECT handstamp.commit(%'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_enough_connections_commits_have_one_and_nobody_asks_whether_it_still_answers() {
+    let database = Database::new().await;
+    let proxy = Proxy::before(shared_folder());
+    let builder = PostgresStore::builder(&proxy.url(&database.url())).connections(4);
+    let world = World::of(Arc::new(builder.open().await.unwrap()));
+    let mut record = world.begin(&subject("alice")).await;
+    record = replaced(&world, &record).await;
+    let mut most = 0;
+    for _ in 0..8 {
+        let before = proxy.asked();
+        world.one(sample::replace(&record)).await;
+        most = most.max(proxy.asked() - before);
+        record.version += 1;
+    }
+    // One of them may meet what the pool asks after the load before.
+    assert!(most <= 2, "{most} messages for one commit");
+    assert_eq!(database.count(COMMITTING).await, 1);
+    let others = "pg_stat_activity WHERE datname = current_database() \
+        AND application_name = 'handstamp'";
+    assert!(database.count(others).await <= 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_for_commits_that_has_died_is_replaced_and_nothing_counts_twice() {
+    let database = Database::new().await;
+    let world = world(&database).await;
+    let mut record = world.begin(&subject("alice")).await;
+    for _ in 0..4 {
+        record = replaced(&world, &record).await;
+        database.run(&format!("SELECT pg_terminate_backend(pid) FROM {COMMITTING}")).await;
+        record = replaced(&world, &record).await;
+    }
+    assert_eq!(record.version, 9);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_have_changed_meanwhile_is_met_and_not_what_is_known_by_heart() {
     let database = Database::new().await;
