@@ -7,12 +7,14 @@
 //! |---|---|
 //! | `options` | the command line, of the parent and of its children |
 //! | `child` | what one process measures |
+//! | `crowd` | many sessions, quickly |
 //! | `raw` | the driver alone: one round trip, a loop of batches |
 //! | `rounds` | starts children in rounds, takes medians |
 //! | `web` | the same over HTTP, with a peer in another language |
 //! | `report` | tables, aims, JSON |
 
 mod child;
+mod crowd;
 mod options;
 mod raw;
 mod report;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 
 use super::options::{Measured, Served, What, Who};
-use super::raw;
+use super::{crowd, raw};
 use crate::child::cpu_time;
 use crate::drive::{self, Until, drive};
 use crate::million::fill;
@@ -29,6 +29,8 @@ pub(crate) struct Sample {
     pub(crate) cpu_nanos: f64,
     /// Durable changes per second.
     pub(crate) changes: f64,
+    /// The same where each is the first of its page after a checkpoint.
+    pub(crate) first_changes: f64,
 }
 
 /// Sessions of a cold read: far more than the smallest cache holds.
@@ -113,6 +115,7 @@ async fn timed(
         nanos,
         cpu_nanos: cpu.as_nanos() as f64 / ran.requests as f64,
         changes: 1e9 / nanos,
+        ..Sample::default()
     })
 }
 
@@ -148,14 +151,22 @@ async fn loads(
     Ok(start.elapsed().as_nanos() as f64 / count as f64)
 }
 
-/// Reads from the store by one client, then durable writes by many, each to a session of its own.
+/// Sessions in use among many: far more than the smallest cache holds.
+const IN_USE: u64 = 20_000;
+
+/// Reads from the store by one client, then durable writes by many, each to a session of its own. The
+/// first write of a page after a checkpoint logs all of it, so each session in use is written once
+/// before.
 async fn many(measured: &Measured) -> Result<Sample, Fault> {
+    let in_use = measured.sessions.min(IN_USE);
     let manager = small(&measured.url).await?;
-    let cookies = fill::begin(&manager, measured.sessions).await?;
+    let cookies = Arc::new(fill::begin(&manager, in_use).await?);
+    crowd::multiply(&measured.url, measured.sessions / in_use).await?;
     let span = Duration::from_millis(measured.millis);
     let nanos = reads(&manager, &cookies, span).await?;
-    let changes = writes(&manager, &Arc::new(cookies), span).await?;
-    Ok(Sample { nanos, changes, ..Sample::default() })
+    let first_changes = writes(&manager, &cookies, Until::Count(in_use)).await?;
+    let changes = writes(&manager, &cookies, Until::Time(Instant::now() + span)).await?;
+    Ok(Sample { nanos, changes, first_changes, ..Sample::default() })
 }
 
 /// Whatever the cache holds: few sessions fit into the smallest one.
@@ -184,21 +195,28 @@ async fn reads(
 async fn writes(
     manager: &SessionManager,
     cookies: &Arc<Vec<fill::Cookie>>,
-    span: Duration,
+    until: Until,
 ) -> Result<f64, Fault> {
     let (start, mut tasks) = (Instant::now(), tokio::task::JoinSet::new());
     for writer in 0..WRITERS {
         let (manager, cookies) = (manager.clone(), Arc::clone(cookies));
         tasks.spawn(async move {
             let mut count = 0;
-            while start.elapsed() < span {
-                let place = (writer + count * WRITERS) * 7919 % cookies.len();
+            loop {
+                let number = writer + count * WRITERS;
+                let is_over = match until {
+                    Until::Time(end) => Instant::now() >= end,
+                    Until::Count(all) => number as u64 >= all,
+                };
+                if is_over {
+                    return Ok::<_, Fault>(count);
+                }
+                let place = number * 7919 % cookies.len();
                 let session = manager.load(std::str::from_utf8(&cookies[place])?).await?;
                 session.set(peers::COUNT, &count)?;
                 session.commit().await?;
                 count += 1;
             }
-            Ok::<_, Fault>(count)
         });
     }
     let mut changes = 0;

@@ -18,7 +18,7 @@ pub(crate) struct Found {
     cold: Option<Pair>,
     against_loop: Option<Pair>,
     nodes: Option<Pair>,
-    many: Option<Many>,
+    many: Option<Vec<Many>>,
     web: Option<Vec<Row>>,
 }
 
@@ -61,7 +61,7 @@ impl Found {
             let what = "processor time of a read on two nodes, over one";
             aims.push(Aim::at_most(what, nodes.ratio, 1.1, "×"));
         }
-        if let Some(many) = self.many {
+        for many in self.many.iter().flatten() {
             let what = |what| format!("{what} among {} sessions over few", many.sessions);
             aims.push(Aim::at_most(what("a cold read"), many.reads.ratio, 1.5, "×"));
             aims.push(Aim::at_least(what("writes"), many.writes.ratio, 0.67, "×"));
@@ -108,10 +108,13 @@ fn pair(what: &str, found: &Pair) {
     println!("\n{what}: {ours:.0} against {other:.0}: {ratio:.2} ×");
 }
 
-fn many(found: &Many) {
-    println!("\nAmong {} sessions, against {}", found.sessions, rounds::FEW);
-    pair("a cold read, ns", &found.reads);
-    pair("durable writes per second, 32 clients", &found.writes);
+fn many(found: &[Many]) {
+    for many in found {
+        println!("\nAmong {} sessions, against {}", many.sessions, rounds::FEW);
+        pair("a cold read, ns", &many.reads);
+        pair("durable writes per second, 32 clients", &many.writes);
+        pair("the same, each to a page for the first time", &many.first_writes);
+    }
 }
 
 fn over_http(found: &[Row]) {

@@ -181,19 +181,26 @@ pub(crate) struct Many {
     pub(crate) sessions: u64,
     pub(crate) reads: Pair,
     pub(crate) writes: Pair,
+    pub(crate) first_writes: Pair,
 }
 
 /// So few are "few" sessions: more than the smallest cache holds, all the same.
 pub(crate) const FEW: u64 = 1000;
 
-/// One round: filling takes longer than measuring.
-pub(crate) fn many(bench: &Bench<'_>) -> Result<Many, Fault> {
-    let sessions = bench.options.many();
+/// A tenth of them, and all. One round: filling takes longer than measuring.
+pub(crate) fn many(bench: &Bench<'_>) -> Result<Vec<Many>, Fault> {
+    let all = bench.options.many();
     let run = |sessions| bench.child(Who::Handstamp, What::Many, 32, sessions)?.run();
-    let (few, all) = ([run(FEW)?], [run(sessions)?]);
-    Ok(Many {
-        sessions,
-        reads: paired(&all, &few, |sample| sample.nanos),
-        writes: paired(&all, &few, |sample| sample.changes),
-    })
+    let few = [run(FEW)?];
+    let among = |sessions| {
+        let many = [run(sessions)?];
+        let pair = |of| paired(&many, &few, of);
+        Ok(Many {
+            sessions,
+            reads: pair(|sample| sample.nanos),
+            writes: pair(|sample| sample.changes),
+            first_writes: pair(|sample| sample.first_changes),
+        })
+    };
+    [all / 10, all].into_iter().map(among).collect()
 }
