@@ -75,6 +75,8 @@ async fn ask(manager: SessionManager, is_over: Arc<AtomicBool>) {
     while !is_over.load(Ordering::SeqCst) {
         match manager.token().await {
             Ok(_) | Err(AuthError::Offline { .. }) => {}
+            // One of the others was stopped while it wrote.
+            Err(AuthError::Storage(error)) if error.is_passing() => {}
             Err(error) => panic!("signed out: {error:?}"),
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
