@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::Subject;
 use crate::record::Ended;
 use crate::roles::Roles;
+use crate::time::Timestamp;
 
 /// What a store keeps of a subject. A session is live only while its subject's head allows it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,6 +51,16 @@ impl Head {
 /// What a store keeps of the whole deployment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Deployment {
-    /// Sessions of an earlier epoch are dead.
+    /// Sessions of another epoch are dead.
     pub epoch: u64,
+}
+
+impl Deployment {
+    /// Once every session has ended at `at`. The epoch is then at least the second of that, so that
+    /// a store that was restored from a backup comes to none that was given out since.
+    #[must_use]
+    pub fn moved(self, at: Timestamp) -> Self {
+        let second = u64::try_from(at.as_millis() / 1000).unwrap_or_default();
+        Self { epoch: self.epoch.saturating_add(1).max(second) }
+    }
 }

@@ -80,10 +80,11 @@ impl Running {
         matches!(self, Self::Elsewhere(_))
     }
 
-    /// Writes what is noted, where this process holds the store.
-    pub(super) async fn leave(&self) -> Result<(), Failure> {
+    /// Writes what is noted, where this process holds the store, and leaves that.
+    pub(super) async fn leave(self) -> Result<(), Failure> {
         let Self::Here(opened) = self else { return Ok(()) };
         let written = opened.sessions.shutdown().await;
+        opened.place.leave().await;
         written.map_err(|error| Failure::because("the last activity could not be written", &error))
     }
 

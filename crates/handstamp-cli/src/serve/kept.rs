@@ -18,12 +18,36 @@ pub(crate) const DATABASE: &str = "sessions.db";
 pub(crate) struct Kept {
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) place: Place,
 }
 
-impl<S: SessionStore + Ledger> From<S> for Kept {
-    fn from(store: S) -> Self {
+/// The place among the processes that share a store.
+#[must_use]
+pub(crate) struct Place(Option<Arc<PostgresStore>>);
+
+impl Place {
+    /// Gives it back, once nothing more is written: what asks who serves from the store is not to
+    /// wait until a minute without a sign of life has passed.
+    pub(crate) async fn leave(self) {
+        if let Some(store) = self.0
+            && let Err(error) = store.close().await
+        {
+            tracing::warn!(%error, "for a minute, the store takes this process to be at work");
+        }
+    }
+}
+
+impl From<PostgresStore> for Kept {
+    fn from(store: PostgresStore) -> Self {
         let store = Arc::new(store);
-        Self { store: store.clone(), ledger: store }
+        Self { store: store.clone(), ledger: store.clone(), place: Place(Some(store)) }
+    }
+}
+
+impl From<SqliteStore> for Kept {
+    fn from(store: SqliteStore) -> Self {
+        let store = Arc::new(store);
+        Self { store: store.clone(), ledger: store, place: Place(None) }
     }
 }
 

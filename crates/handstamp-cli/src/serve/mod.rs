@@ -58,7 +58,9 @@ async fn serve(settings: Settings) -> Result<(), Failure> {
     tokio::spawn(ring::follow(opened.ring));
     let _lock = opened.lock;
     let served = handstamp_server::serve(opened.service, opened.listeners, asked_to_stop, grace);
-    served.await.map_err(|error| Failure::because("cannot go on serving", &error))
+    let served = served.await;
+    opened.place.leave().await;
+    served.map_err(|error| Failure::because("cannot go on serving", &error))
 }
 
 fn start_log(log: &Log) {

@@ -15,7 +15,7 @@ use handstamp_server::settings::{Settings, StoreAddress};
 use handstamp_server::{Foundation, Listeners, LocalListener, Service, StartError, StoreFigures};
 use tokio::net::TcpListener;
 
-use super::kept::{self, DATABASE, Kept};
+use super::kept::{self, DATABASE, Kept, Place};
 use crate::failure::{Exit, Failure};
 use crate::settings::{key_file, key_ring};
 
@@ -37,6 +37,7 @@ pub(super) struct Opened {
     pub(super) keys: Option<PathBuf>,
     /// What keeps other services out of the data folder, where the store does not.
     pub(super) lock: Option<File>,
+    pub(super) place: Place,
 }
 
 /// Opens all of it. The addresses come first: where one is taken, nothing is made.
@@ -59,12 +60,13 @@ pub(super) async fn open(settings: Settings) -> Result<Opened, Failure> {
         false => None,
     };
     let store = kept::open(&settings.store).await?;
-    let Unheard { service, .. } = open_unheard(settings, store, ring.clone(), url.clone()).await?;
+    let unheard = open_unheard(settings, store, ring.clone(), url.clone()).await?;
+    let Unheard { service, place, .. } = unheard;
     let local = LocalListener::open(&data_dir).map_err(|error| cannot_start(&error))?;
     let listeners = Listeners { tcp, local: Some(local), figures };
     let dashboard = service.dashboard_link().await;
     let dashboard = dashboard.map_err(|error| Failure::because("cannot start", &error))?;
-    Ok(Opened { service, listeners, ring, url, dashboard, data, keys, lock })
+    Ok(Opened { service, listeners, ring, url, dashboard, data, keys, lock, place })
 }
 
 /// Makes the folder of the local socket, for its owner only, where the database is elsewhere; and
@@ -86,6 +88,7 @@ fn own_folder(folder: &Path) -> Result<File, Failure> {
 pub(crate) struct Unheard {
     pub(crate) service: Arc<Service>,
     pub(crate) sessions: SessionManager,
+    pub(crate) place: Place,
 }
 
 /// Makes a service of what was opened.
@@ -95,7 +98,7 @@ pub(crate) async fn open_unheard(
     ring: KeyRing,
     url: String,
 ) -> Result<Unheard, Failure> {
-    let Kept { store, ledger } = kept;
+    let Kept { store, ledger, place } = kept;
     // Nodes go by the clock of the store, where it has one, in all that they do.
     let clock: Arc<dyn Clock> = Arc::new(store.clock().unwrap_or_default());
     let figures = StoreFigures::default();
@@ -112,7 +115,7 @@ pub(crate) async fn open_unheard(
         public_url: url,
     };
     let service = Service::open(foundation).await.map_err(|error| cannot_start(&error))?;
-    Ok(Unheard { service, sessions })
+    Ok(Unheard { service, sessions, place })
 }
 
 fn cannot_start(error: &StartError) -> Failure {

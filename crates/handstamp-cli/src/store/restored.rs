@@ -1,10 +1,13 @@
 //! `handstamp store restored`.
 
-use crate::failure::Failure;
-use crate::serve::kept;
+use handstamp_core::SessionManager;
+use handstamp_core::ledger::Ledger;
+
+use crate::failure::{Exit, Failure};
+use crate::output;
+use crate::serve::kept::{self, Kept};
 use crate::serve::opening;
 use crate::settings::{self, Listen, Source};
-use crate::{output, serve};
 
 /// Of which service.
 #[derive(clap::Args, Debug)]
@@ -26,23 +29,31 @@ pub(super) async fn run(options: &Options) -> Result<(), Failure> {
     if !store.is_shared() && !store.data_dir.join(kept::DATABASE).exists() {
         let folder = store.data_dir.display();
         let line = format!("there are no sessions in {folder}; name the folder with --data-dir");
-        return Err(Failure::new(line).with(crate::failure::Exit::NotFound));
+        return Err(Failure::new(line).with(Exit::NotFound));
     }
     let ring = opening::ring(&loaded.settings)?;
-    let kept = serve::kept::open(store).await?;
-    let config = loaded.settings.config.clone();
-    let sessions = handstamp_core::SessionManager::builder(kept.store, config, ring);
-    let sessions = sessions.maintenance(false).build();
-    // What another ring seals would break the audit log for good.
-    let ring = handstamp_server::recognise(&sessions, &*kept.ledger).await;
-    ring.map_err(|error| Failure::because("nothing is written", &error))?;
-    let ended = sessions.end_everybody(options.by.as_deref()).await;
-    ended.map_err(|error| Failure::because("cannot sign everybody out", &error))?;
-    let stopped = sessions.shutdown().await;
-    stopped.map_err(|error| Failure::because("cannot sign everybody out", &error))?;
+    let Kept { store, ledger, place } = kept::open(store).await?;
+    let sessions = SessionManager::builder(store, loaded.settings.config.clone(), ring);
+    let done = end(&sessions.maintenance(false).build(), &*ledger, options.by.as_deref()).await;
+    place.leave().await;
+    done?;
     output::line("nobody is signed in any more")?;
     output::line(
         "service keys, disabled accounts and erased subjects are as they were when the backup was made: \
          see to them, then start the service",
     )
+}
+
+async fn end(
+    sessions: &SessionManager,
+    ledger: &dyn Ledger,
+    by: Option<&str>,
+) -> Result<(), Failure> {
+    // What another ring seals would break the audit log for good.
+    let ring = handstamp_server::recognise(sessions, ledger).await;
+    ring.map_err(|error| Failure::because("nothing is written", &error))?;
+    let ended = sessions.end_everybody(by).await;
+    ended.map_err(|error| Failure::because("cannot sign everybody out", &error))?;
+    let stopped = sessions.shutdown().await;
+    stopped.map_err(|error| Failure::because("cannot sign everybody out", &error))
 }

@@ -106,7 +106,18 @@ pub async fn c16_what_a_head_has_ended_stays_ended(fixture: &dyn Fixture) {
     for record in [world.get(new.id).await, world.get(theirs.id).await] {
         only_ends(&world, &record, Refusal::Epoch).await;
     }
+    no_epoch_is_given_out_again(&world).await;
     head_changes_meet_at_the_head(&world).await;
+}
+
+/// By the second of each move, an epoch is none that was there since a backup was made; by one, none
+/// that was there within that second.
+async fn no_epoch_is_given_out_again(world: &World) {
+    let first = sample::moved_epoch();
+    let ids = [world.begin(&subject("ida")).await.id];
+    assert_eq!(world.load(&ids).await.deployment.epoch, first);
+    world.change(sample::bump_deployment()).await;
+    assert_eq!(world.load(&ids).await.deployment.epoch, first + 1);
 }
 
 /// Changes of one head from many tasks are all made, each a version.

@@ -31,10 +31,11 @@ pub async fn c06_an_insert_is_stamped(fixture: &dyn Fixture) {
     world.change(sample::bump(&alice)).await;
     stamped(&world, &alice, (1, 0)).await;
     world.change(sample::bump_deployment()).await;
-    stamped(&world, &alice, (1, 1)).await;
-    stamped(&world, &subject("bob"), (0, 1)).await;
+    let moved = sample::moved_epoch();
+    stamped(&world, &alice, (1, moved)).await;
+    stamped(&world, &subject("bob"), (0, moved)).await;
     let nobody = world.insert(&world.anonymous()).await;
-    assert_eq!((nobody.version, nobody.deployment_epoch), (1, 1));
+    assert_eq!((nobody.version, nobody.deployment_epoch), (1, moved));
 }
 
 async fn stamped(world: &World, subject: &Subject, epochs: (u64, u64)) {

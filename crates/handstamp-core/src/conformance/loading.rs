@@ -82,7 +82,11 @@ async fn heads_are_those_of_the_moment(world: &World) {
     world.change(sample::bump(&bob)).await;
     world.change(sample::bump_deployment()).await;
     let answer = world.load(&[record.id, nobody.id]).await;
-    assert_eq!(answer.deployment.epoch, 1, "the deployment's head is of this moment");
+    assert_eq!(
+        answer.deployment.epoch,
+        sample::moved_epoch(),
+        "the deployment's head is of this moment"
+    );
     let head = world.loaded(record.id).await.head.expect("a subject has a head");
     assert_eq!(Some(head.roles.clone()), roles);
     assert_eq!(head.moved, sample::bump(&bob).bump_epoch, "why the epoch moved is kept");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::data::{Data, Flash};
 use crate::event::{Action, Event, Personal};
+use crate::head::Deployment;
 use crate::id::{ChangeId, EventId, Partition, SessionId, Subject};
 use crate::random::{SystemRng, random};
 use crate::record::{
@@ -220,6 +221,11 @@ pub fn head(change: HeadChange) -> Group {
 pub fn bump(subject: &Subject) -> HeadChange {
     let ended = Ended { reason: EndReason::LogoutAll, ..end(at(60)) };
     HeadChange { bump_epoch: Some(ended), ..HeadChange::of(HeadTarget::Subject(subject.clone())) }
+}
+
+/// The epoch to which [`bump_deployment`] moves a new deployment.
+pub fn moved_epoch() -> u64 {
+    Deployment::default().moved(at(60)).epoch
 }
 
 /// The change that moves the epoch of the deployment.

@@ -231,10 +231,12 @@ pub fn apply_head_change(heads: &Heads, change: &HeadChange) -> Heads {
                 head.moved = Some(moved.clone());
             }
         }
-        (HeadTarget::Deployment, head) if change.bump_epoch.is_some() => {
-            heads.deployment.epoch = heads.deployment.epoch.saturating_add(1);
-            if let Some(head) = head {
-                head.live = 0;
+        (HeadTarget::Deployment, head) => {
+            if let Some(moved) = &change.bump_epoch {
+                heads.deployment = heads.deployment.moved(moved.at);
+                if let Some(head) = head {
+                    head.live = 0;
+                }
             }
         }
         _ => {}

@@ -143,18 +143,23 @@ fn a_store_is_copied_under_load_to_postgresql_and_back_and_nobody_is_lost_or_rev
 
 #[test]
 fn a_copy_that_is_killed_at_any_moment_is_taken_up_by_the_next_run() {
-    let draw = Draw::new(std::process::id().into());
+    let seed = std::process::id().into();
+    let draw = Draw::new(seed);
     let mut house = House::new(7);
     let database = block_on(Database::empty());
     let (first, second) = (house.folder("first"), database.url());
+    let events = || block_on(database.count("handstamp.events"));
+    house.copy(&first, &second, &[]).good();
     let served = house.serve(&first, "first");
-    house.meanwhile(served, |world| {
-        for _ in 0..5 {
+    let cut = house.meanwhile(served, |world| {
+        let runs = (0..5).map(|_| {
             std::thread::sleep(Duration::from_millis(100));
-            let span = Duration::from_micros(draw.below(400_000));
-            world.kill(&["store", "copy", &first, &second], span);
-        }
+            let far = events() + usize::try_from(draw.below(40)).unwrap();
+            world.kill_when(&["store", "copy", &first, &second], || events() > far)
+        });
+        runs.filter(|was_cut| *was_cut).count()
     });
+    assert!(cut > 0, "seed {seed}: every run came to its end");
     for _ in 0..5 {
         let span = Duration::from_micros(draw.below(600_000));
         house.world.kill(&["store", "copy", &first, &second, "--finish"], span);
@@ -163,6 +168,21 @@ fn a_copy_that_is_killed_at_any_moment_is_taken_up_by_the_next_run() {
     house.copy(&first, &second, &["--check"]).good();
     let served = house.serve(&second, "second");
     house.is_whole(&served);
+}
+
+#[test]
+fn a_service_and_commands_that_ended_in_peace_serve_from_the_source_no_more() {
+    let house = House::new(8);
+    let database = block_on(Database::empty());
+    let (first, second, third) = (house.folder("first"), database.url(), house.folder("third"));
+    house.copy(&first, &second, &["--finish"]).good();
+    let served = house.serve(&second, "second");
+    served.begin(&house.key, "ada");
+    served.stop();
+    let place = ["--store", &second, "--data-dir", "second", "--keys", "shared.keys"];
+    house.world.run(&[&["service-key", "list"], &place[..]].concat()).out();
+    house.world.run(&[&["store", "restored"], &place[..]].concat()).out();
+    house.copy(&second, &third, &["--finish"]).good();
 }
 
 #[test]
