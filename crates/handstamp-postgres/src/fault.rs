@@ -45,6 +45,12 @@ impl Fault {
         error.code().map(Into::into)
     }
 
+    /// What PostgreSQL says that its user may not do.
+    pub(crate) fn not_permitted(&self) -> Option<String> {
+        let Self::Sql(sqlx::Error::Database(error)) = self else { return None };
+        (error.code()? == "42501").then(|| error.message().to_owned())
+    }
+
     fn has_code(&self, is_it: impl Fn(&str) -> bool) -> bool {
         self.code().is_some_and(|code| is_it(&code))
     }

@@ -30,7 +30,7 @@ pub(super) async fn watch(
     Sse::new(events.map(Ok)).keep_alive(KeepAlive::default())
 }
 
-/// Why the session ended, once it has; nothing when the program stops before that.
+/// Why the session ended, once it has; nothing when the program stops before that, or when nobody can say.
 async fn words_at_end(app: Arc<App>, session: Session) -> Option<&'static str> {
     if !session.is_authenticated() {
         return Some(wording::refused(&session));
@@ -38,11 +38,12 @@ async fn words_at_end(app: Arc<App>, session: Session) -> Option<&'static str> {
     let ended = session.ended();
     drop(session);
     tokio::select! {
-        ending = ended => Some(match ending {
-            Ending::Ended { reason, .. } => wording::why(reason),
-            Ending::Suspended => wording::SET_ASIDE,
-            _ => wording::SIGNED_OUT,
-        }),
+        ending = ended => match ending {
+            Ending::Ended { reason, .. } => Some(wording::why(reason)),
+            Ending::Suspended => Some(wording::SET_ASIDE),
+            Ending::Unconfirmed => None,
+            _ => Some(wording::SIGNED_OUT),
+        },
         () = app.stopping() => None,
     }
 }

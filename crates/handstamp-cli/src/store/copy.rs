@@ -198,7 +198,8 @@ fn progress(part: &Part) {
 fn failed(error: &TransferError) -> Failure {
     let failure = Failure::because("cannot copy", error);
     match error {
-        TransferError::NotEmpty
+        TransferError::NotPermitted(_)
+        | TransferError::NotEmpty
         | TransferError::NotFilling
         | TransferError::Unfinished
         | TransferError::Left

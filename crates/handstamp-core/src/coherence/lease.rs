@@ -24,6 +24,12 @@ impl Lease {
         Self { until: AtomicI64::new(i64::MIN), millis }
     }
 
+    /// How long it is good for at the most; `None` for ever.
+    pub(super) fn length(&self) -> Option<Duration> {
+        let millis = u64::try_from(self.millis).ok().filter(|_| self.millis != i64::MAX);
+        millis.map(Duration::from_millis)
+    }
+
     /// Until when it lasts. To be read *before* the cache is looked at: whatever was invalidated
     /// before the lease was renewed is gone then.
     #[inline]

@@ -97,6 +97,11 @@ impl Coherence {
         !self.cache.is_alone()
     }
 
+    /// How long what the cache holds may be trusted without a word from the store; `None` for ever.
+    pub(crate) fn lease(&self) -> Option<Duration> {
+        self.lease.length()
+    }
+
     /// What the cache holds of a session, if it may be trusted now, and when that was.
     #[inline]
     pub(crate) fn trusted(&self, id: &SessionId) -> Option<(Arc<Cached>, Timestamp)> {

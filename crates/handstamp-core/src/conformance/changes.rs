@@ -23,7 +23,7 @@ pub async fn c32_the_change_log_tells_each_change_once_in_order(fixture: &dyn Fi
         session(&first, 1, 1, false),
         Change::Subject { subject: alice, version: 1, epoch: 1 },
         session(&first, 2, 2, false),
-        Change::Deployment { epoch: 1 },
+        Change::Deployment { epoch: sample::moved_epoch() },
         session(&first, 3, 2, true),
     ];
     let (changes, cursor) = world.changes(&Cursor::default()).await;

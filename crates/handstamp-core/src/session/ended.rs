@@ -15,6 +15,9 @@ use crate::watch::Watching;
 /// The longest between two looks at a session that nobody tells anything of: 30 seconds.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
+/// After so long is looked once more where the store did not answer.
+const ONCE_MORE: Duration = Duration::from_secs(1);
+
 /// How a session came to its end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -30,11 +33,16 @@ pub enum Ending {
     Suspended,
     /// Its record is gone, or there never was a session.
     Gone,
+    /// Nobody can say whether it lives: other processes may have ended it, and the store does not
+    /// answer. What is open must close; the session itself may be good.
+    Unconfirmed,
 }
 
 impl Session {
     /// Resolves when the session ends: anywhere, by any act, or by its own limits. Rotation does
-    /// not trigger it. For a visitor without a session it resolves at once.
+    /// not trigger it. For a visitor without a session it resolves at once. Where other processes
+    /// may end it and the store answers no more, it resolves as [`Ending::Unconfirmed`] within two
+    /// leases and two waits for the store.
     ///
     /// The future holds no handle to the session, so it may live as long as a stream does.
     ///
@@ -57,20 +65,28 @@ impl Session {
 }
 
 async fn wait(engine: &Engine, id: crate::id::SessionId, watching: &Watching) -> Ending {
+    let mut is_unanswered = false;
     loop {
         let pause = match engine.fetch(id).await {
             Ok(None) => return Ending::Gone,
             Ok(Some(cached)) => match engine.standing(&cached) {
-                Standing::Live => until_due(engine, &cached),
+                Standing::Live => {
+                    is_unanswered = false;
+                    until_due(engine, &cached)
+                }
                 Standing::Suspended => return Ending::Suspended,
                 Standing::Over { ended, .. } => {
                     return Ending::Ended { reason: ended.reason, at: ended.at };
                 }
             },
-            // A store out of reach ends nothing; the next look tells.
+            // Where nobody else can have ended it, a store out of reach ends nothing.
             Err(error) => {
                 tracing::warn!(%error, "cannot look whether a session has ended");
-                LONGEST_WAIT
+                if is_unanswered && engine.coherence.is_shared() {
+                    return Ending::Unconfirmed;
+                }
+                is_unanswered = true;
+                ONCE_MORE
             }
         };
         tokio::select! {
@@ -82,5 +98,6 @@ async fn wait(engine: &Engine, id: crate::id::SessionId, watching: &Watching) ->
 
 fn until_due(engine: &Engine, cached: &Cached) -> Duration {
     let (due, _) = policy::first_to_expire(&cached.record, cached.activity.last_seen().at);
-    due.since(engine.now()).clamp(Duration::from_millis(50), LONGEST_WAIT)
+    let longest = engine.coherence.lease().map_or(LONGEST_WAIT, |lease| lease.min(LONGEST_WAIT));
+    due.since(engine.now()).clamp(Duration::from_millis(50), longest)
 }

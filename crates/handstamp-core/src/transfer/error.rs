@@ -10,6 +10,9 @@ pub enum TransferError {
     /// from there.
     #[error("a store does not answer; run it again, and it goes on from there")]
     Store(#[from] StoreError),
+    /// A store does not let its user do that, as it says. Retrying helps once it does.
+    #[error("a store refuses: {0}")]
+    NotPermitted(String),
     /// The store that is to be filled holds something else. Retrying never helps.
     #[error("the destination holds other data; name one that is new and empty")]
     NotEmpty,

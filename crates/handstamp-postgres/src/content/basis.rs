@@ -12,7 +12,7 @@ use crate::seat::LEASE;
 
 const BASIS: &str = "SELECT d.partition_key, d.epoch,
     (SELECT coalesce(max(change), 0) FROM handstamp.writers),
-    (SELECT last_value FROM handstamp.ledger_versions), r.epoch, r.live
+    coalesce(pg_catalog.pg_sequence_last_value('handstamp.ledger_versions'), 1), r.epoch, r.live
     FROM handstamp.deployment d CROSS JOIN handstamp.roll_up r";
 
 const CHAINS: &str = "SELECT writer, batch, event, link, until_at FROM handstamp.writers

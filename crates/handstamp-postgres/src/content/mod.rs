@@ -99,7 +99,10 @@ impl PostgresContent {
 }
 
 fn unavailable(fault: Fault) -> TransferError {
-    StoreError::from(fault).into()
+    match fault.not_permitted() {
+        Some(said) => TransferError::NotPermitted(said),
+        None => StoreError::from(fault).into(),
+    }
 }
 
 async fn commit(change: Transaction) -> Result<(), TransferError> {

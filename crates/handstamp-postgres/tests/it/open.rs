@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use handstamp_core::store::SessionStore;
+use handstamp_core::transfer::{Portable, TransferError};
 use handstamp_postgres::{PostgresContent, PostgresError, PostgresStore};
 use sqlx::postgres::PgPoolOptions;
 
@@ -78,6 +79,12 @@ async fn a_user_who_may_use_and_not_make_the_schema_is_enough_once_it_is_there()
         )
         .await;
     PostgresStore::open(&database.url_of("clerk")).await.unwrap();
+    let content = PostgresContent::look(&database.url_of("clerk")).await.unwrap();
+    assert_eq!(content.basis().await.unwrap().ledger, 1, "enough to copy too");
+    database.run("REVOKE SELECT ON handstamp.roll_up FROM clerk").await;
+    let error = content.basis().await.unwrap_err();
+    assert!(matches!(error, TransferError::NotPermitted(_)), "{error:?}");
+    assert!(error.to_string().ends_with("permission denied for table roll_up"), "{error}");
 }
 
 #[tokio::test]

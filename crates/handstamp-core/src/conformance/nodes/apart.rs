@@ -1,8 +1,11 @@
 //! When a node cannot reach the store, or comes back to it.
 
-use super::two::{Nodes, all_at_once};
+use std::time::Duration;
+
+use super::two::{Node, Nodes, all_at_once};
 use crate::error::SessionError;
 use crate::record::EndReason;
+use crate::session::Ending;
 use crate::testing::{Call, Failure, When};
 
 /// Within the lease a node that lost the store goes on; after it every check is an error and never a
@@ -22,6 +25,22 @@ pub async fn a_store_out_of_reach_is_an_error_once_the_lease_has_lapsed(nodes: N
     nodes.b.gate.set_down(false);
     nodes.b.warm(&cookie).await;
     assert!(nodes.b.sessions.following().unwrap().is_trusted);
+}
+
+/// Streams close on a node that lost the store, and only there: "not known" is never a yes.
+pub async fn what_is_open_closes_where_nobody_can_say_whether_its_session_lives(nodes: Nodes) {
+    let cookie = nodes.a.cookie("ada").await;
+    nodes.a.warm(&cookie).await;
+    nodes.b.warm(&cookie).await;
+    let on = async |node: &Node| tokio::spawn(node.load(&cookie).await.ended());
+    let (on_a, on_b) = (on(&nodes.a).await, on(&nodes.b).await);
+    nodes.b.gate.set_down(true);
+    nodes.clock.advance(nodes.lease());
+    let closed = tokio::time::timeout(Duration::from_secs(60), on_b).await;
+    let ending = closed.expect("it closes within a minute").unwrap();
+    assert_eq!(ending, Ending::Unconfirmed);
+    assert!(!on_a.is_finished(), "the other has lost nothing");
+    on_a.abort();
 }
 
 impl Nodes {

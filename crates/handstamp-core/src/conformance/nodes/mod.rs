@@ -52,6 +52,7 @@ macro_rules! nodes_suite {
         $crate::nodes_suite! { @tests $make, apart {
             a_store_out_of_reach_is_an_error_once_the_lease_has_lapsed
             a_node_that_cannot_read_the_log_judges_by_the_store
+            what_is_open_closes_where_nobody_can_say_whether_its_session_lives
             a_store_that_comes_back_is_not_run_over
             many_who_ask_for_one_session_share_a_load
             a_load_that_fails_is_an_error_for_all_who_wait

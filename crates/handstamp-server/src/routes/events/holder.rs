@@ -79,7 +79,7 @@ impl Listener {
                 () = &mut self.stopping => return None,
                 ending = &mut self.ended => {
                     self.is_over = true;
-                    return Some(self.own_end(ending));
+                    return self.own_end(ending);
                 }
                 told = self.told.recv() => match told {
                     Ok(told) => if let Some(text) = self.tell(&told.event) {
@@ -135,14 +135,16 @@ impl Listener {
         is_own || (self.subject.is_some() && happened.subject == self.subject)
     }
 
-    fn own_end(&self, ending: Ending) -> String {
+    /// `None` where it may be good: the stream closes, and whoever comes again is told.
+    fn own_end(&self, ending: Ending) -> Option<String> {
         let body = match ending {
+            Ending::Unconfirmed => return None,
             Ending::Ended { reason: why, at } => {
                 HolderEvent { at: time(at), ..self.now(Some(self.id), Some(why)) }
             }
             _ => self.now(Some(self.id), None),
         };
-        event(Name::SessionEnded.as_str(), None, &body)
+        Some(event(Name::SessionEnded.as_str(), None, &body))
     }
 
     fn now(&self, id: Option<SessionId>, why: Option<EndReason>) -> HolderEvent {
