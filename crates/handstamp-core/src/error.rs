@@ -63,10 +63,11 @@ pub enum SessionError {
     /// The store refused the change as one that it can never hold.
     #[error("the store cannot hold this: {0}")]
     Refused(String),
-    /// The store is out of reach, full or read-only. **Nothing was changed**; retry later.
+    /// The store is out of reach, full or read-only. **Nothing was changed**, nor will be by this
+    /// call; retry later.
     #[error("the session store is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The store's answer was lost: the change may or may not have been applied.
+    /// The store's answer was lost: the change may have been applied, or may still come.
     #[error("the session store did not answer")]
     Unknown(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -1,12 +1,16 @@
 //! What became of a batch whose answer was lost: found out by what the store holds now.
+//!
+//! What is there was applied. What is not there yet may still come: from a server that has it and
+//! stalls, or after a restart from a log that was written and not synced. A store that knows better
+//! says so itself ([`StoreError::Unavailable`]), so here the answer is then that nobody can tell.
 
 use std::time::Duration;
 
 use super::Parts;
 use crate::head::Head;
-use crate::id::{SessionId, Subject};
+use crate::id::{ChangeId, SessionId, Subject};
 use crate::store::{
-    Applied, Found, Group, HeadChange, HeadTarget, LoadAnswer, Outcome, RecordChange, StoreError,
+    Applied, Found, Group, HeadChange, HeadTarget, LoadAnswer, Outcome, StoreError,
 };
 use crate::time::Timestamp;
 
@@ -17,26 +21,28 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What came of a group.
 pub(super) enum Came {
     Of(Outcome),
-    /// Nothing was changed.
+    /// Nothing was changed, nor will be: the store says so.
     Failed(String),
     /// Nobody can tell.
     Lost(String),
 }
 
-/// Finds out which groups were applied. Where that fails, nothing cached is trusted any more.
+/// Finds out which groups were applied; of the others nobody can tell. Where the store cannot be asked
+/// either, nothing cached is trusted any more.
 pub(super) async fn inquire(parts: &Parts, groups: &[Group], cause: &str) -> Vec<Came> {
     for _ in 0..INQUIRIES {
         if let Ok(now) = look(parts, groups).await {
-            return groups
-                .iter()
-                .enumerate()
-                .map(|(n, group)| now.judge(n, group, cause))
-                .collect();
+            let came = groups.iter().enumerate().map(|(place, group)| now.applied(place, group));
+            return came.map(|applied| came_of(applied, cause)).collect();
         }
         tokio::time::sleep(PAUSE).await;
     }
     parts.cache.forget_all();
-    groups.iter().map(|_| Came::Lost(cause.to_owned())).collect()
+    groups.iter().map(|_| came_of(None, cause)).collect()
+}
+
+fn came_of(applied: Option<Applied>, cause: &str) -> Came {
+    applied.map_or_else(|| Came::Lost(cause.to_owned()), |it| Came::Of(Outcome::Applied(it)))
 }
 
 /// What the store holds under the records and heads of a batch, place by place.
@@ -73,53 +79,39 @@ fn subject(group: &Group) -> Option<&Subject> {
 }
 
 impl Now {
-    fn judge(&self, place: usize, group: &Group, cause: &str) -> Came {
+    /// What the group at `place` has come to, where it shows that it was applied.
+    fn applied(&self, place: usize, group: &Group) -> Option<Applied> {
         match (&group.record, &group.head) {
-            (Some(change), _) => judge_record(group, change, self.found[place].as_ref(), cause),
-            (None, Some(change)) => self.judge_head(change, self.heads[place].as_ref(), cause),
-            (None, None) => Came::Lost(cause.to_owned()),
+            (Some(_), _) => applied_record(group.change_id, self.found[place].as_ref()?),
+            (None, Some(change)) => self.applied_head(change, self.heads[place].as_ref()?),
+            (None, None) => None,
         }
     }
 
-    fn judge_head(&self, change: &HeadChange, head: Option<&Head>, cause: &str) -> Came {
-        let Some(head) = head else { return Came::Lost(cause.to_owned()) };
+    fn applied_head(&self, change: &HeadChange, head: &Head) -> Option<Applied> {
         let is_shown =
             change.bump_epoch.as_ref().is_none_or(|why| head.moved.as_ref() == Some(why))
                 && change.disabled.is_none_or(|flag| head.is_disabled == flag)
                 && change.roles.as_ref().is_none_or(|roles| head.roles == *roles);
-        if !is_shown {
-            return Came::Failed(cause.to_owned());
-        }
-        Came::Of(Outcome::Applied(Applied {
+        is_shown.then(|| Applied {
             version: 0,
             epoch: head.epoch,
             deployment_epoch: self.deployment,
             last_seen: Timestamp::default(),
             head: Some(head.clone()),
-        }))
+        })
     }
 }
 
 /// A record tells by its change id whether it is what the group made of it.
-fn judge_record(group: &Group, change: &RecordChange, found: Option<&Found>, cause: &str) -> Came {
-    let before = match change {
-        RecordChange::Insert { .. } => 0,
-        RecordChange::Replace { expected, .. } => *expected,
-    };
-    match found {
-        Some(Found::Record(found)) if found.record.change_id == group.change_id => {
-            Came::Of(Outcome::Applied(Applied {
-                version: found.record.version,
-                epoch: found.record.epoch,
-                deployment_epoch: found.record.deployment_epoch,
-                last_seen: found.record.last_seen,
-                head: found.head.clone(),
-            }))
-        }
-        Some(Found::Record(found)) if found.record.version == before => {
-            Came::Failed(cause.to_owned())
-        }
-        Some(Found::Missing) if before == 0 => Came::Failed(cause.to_owned()),
-        _ => Came::Lost(cause.to_owned()),
-    }
+fn applied_record(change: ChangeId, found: &Found) -> Option<Applied> {
+    let Found::Record(found) = found else { return None };
+    let record = &found.record;
+    (record.change_id == change).then(|| Applied {
+        version: record.version,
+        epoch: record.epoch,
+        deployment_epoch: record.deployment_epoch,
+        last_seen: record.last_seen,
+        head: found.head.clone(),
+    })
 }

@@ -83,8 +83,11 @@ impl Job {
     /// Answers that nothing came of it.
     pub(crate) fn fail(self, error: SessionError) {
         if let Self::EndOld { begun, reply, .. } = self {
-            // It is over already, or gone: that is all that was wanted.
-            let _ = reply.send(if error.is_fault() { Err(error) } else { Ok(begun) });
+            // It is over already, or gone: that is all that was wanted. Where it may live on, the new
+            // one has begun all the same: nobody may say that nothing was changed.
+            let answer =
+                if error.is_fault() { Err(SessionError::Unknown(error.into())) } else { Ok(begun) };
+            let _ = reply.send(answer);
             return;
         }
         let (Self::Change { reply, .. }

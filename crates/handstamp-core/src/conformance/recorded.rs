@@ -137,8 +137,12 @@ async fn work(shared: Arc<Shared>, node: usize, rng: SeededRng) {
     for _ in 0..OPERATIONS {
         let slot = &shared.slots[usize::try_from(draw(&rng, SLOTS as u64)).unwrap()];
         if draw(&rng, 8) == 0 {
-            let failure =
-                [Failure::ReplyLost, Failure::RequestLost][usize::from(draw(&rng, 2) == 0)];
+            // Each that nobody knows of doubles the orders to be tried: there are a few.
+            let failure = match draw(&rng, 16) {
+                0 => Failure::RequestLost,
+                1..8 => Failure::Unavailable,
+                _ => Failure::ReplyLost,
+            };
             gate.fail_next(Call::Commit, failure);
         }
         let token = slot.lock().unwrap().clone();

@@ -7,12 +7,13 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The store cannot be reached, is full or read-only. **Nothing was changed**; retrying helps
-    /// once the cause is gone.
+    /// The store cannot be reached, is full or read-only. **Nothing was changed**, and nothing of this
+    /// call will be later either; retrying helps once the cause is gone.
     #[error("the session store is unavailable; nothing was changed")]
     Unavailable(#[source] BoxError),
-    /// The reply was lost: the change may or may not have been applied. The engine finds out by
-    /// its change id.
+    /// The reply was lost: the change may have been applied, or may still come. The engine finds out
+    /// by its change id whether it is there; where it is not, it says that nobody can tell. A store
+    /// that can prove that the change never comes answers [`Unavailable`](Self::Unavailable).
     #[error("the session store did not answer; the change may have been applied")]
     Unknown(#[source] BoxError),
     /// The store does not have this filter; retrying never helps.

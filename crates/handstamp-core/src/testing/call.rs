@@ -84,6 +84,10 @@ pub enum Failure {
     Unavailable,
     /// The store is not asked; the answer is [`StoreError::Unknown`](crate::store::StoreError).
     RequestLost,
+    /// Of a commit: the answer is [`StoreError::Unknown`](crate::store::StoreError), and the store is
+    /// asked when the test has it [`deliver`](super::GateStore::deliver) what comes late. Another call
+    /// is lost.
+    RequestLate,
     /// The store is asked and does it; the answer is
     /// [`StoreError::Unknown`](crate::store::StoreError).
     ReplyLost,

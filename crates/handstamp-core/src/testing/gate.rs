@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::call::{Call, Counters, Counts, Failure, When};
 use super::held::{Barrier, Held};
-use crate::store::{Batch, StoreError};
+use crate::store::{Batch, Outcome, SessionStore, StoreError};
 
 /// Stands before any store and lets a test decide what becomes of each call.
 ///
@@ -49,6 +49,8 @@ struct Orders {
     holds: Vec<Hold>,
     failures: VecDeque<(Call, Failure)>,
     is_down: bool,
+    /// Commits that nobody waits for any more and that the store has still to carry out.
+    late: Vec<Batch>,
     /// The state of the generator of delays, once there is a schedule.
     schedule: Option<u64>,
 }
@@ -128,6 +130,11 @@ impl<S> GateStore<S> {
         self.control.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Keeps `batch` until it is delivered.
+    pub(super) fn keep(&self, batch: Batch) {
+        self.orders().late.push(batch);
+    }
+
     /// Takes `call` through the gate. `batch` is what it commits.
     pub(super) async fn pass(&self, call: Call, batch: Option<&Batch>) -> Passage {
         self.control.counters.add(call);
@@ -142,6 +149,22 @@ impl<S> GateStore<S> {
     }
 }
 
+impl<S: SessionStore> GateStore<S> {
+    /// Has the store carry out the commits that were
+    /// [late](Failure::RequestLate), in their order; answers what came of each group.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn deliver(&self) -> Result<Vec<Outcome>, StoreError> {
+        let late = std::mem::take(&mut self.orders().late);
+        let mut outcomes = Vec::new();
+        for batch in late {
+            outcomes.extend(self.inner.commit(batch).await?);
+        }
+        Ok(outcomes)
+    }
+}
+
 /// A call that is past the gate, before the store.
 pub(super) struct Passage {
     course: Course,
@@ -149,6 +172,11 @@ pub(super) struct Passage {
 }
 
 impl Passage {
+    /// Whether the store is to hear of it later.
+    pub(super) fn is_late(&self) -> bool {
+        self.failure == Some(Failure::RequestLate)
+    }
+
     /// Lets the store do it, unless that is to fail, and takes the answer back through the gate.
     pub(super) async fn to<T>(
         self,
@@ -157,7 +185,9 @@ impl Passage {
         let answer = match self.failure {
             None => ask.await,
             Some(Failure::Unavailable) => Err(StoreError::unavailable("so the test wants it")),
-            Some(Failure::RequestLost) => Err(StoreError::unknown("so the test wants it")),
+            Some(Failure::RequestLost | Failure::RequestLate) => {
+                Err(StoreError::unknown("so the test wants it"))
+            }
             Some(Failure::ReplyLost) => {
                 ask.await.and(Err(StoreError::unknown("so the test wants it")))
             }

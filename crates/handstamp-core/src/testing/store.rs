@@ -39,6 +39,9 @@ impl<S: SessionStore> SessionStore for GateStore<S> {
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<Vec<Outcome>, StoreError>> {
         Box::pin(async move {
             let passage = self.pass(Call::Commit, Some(&batch)).await;
+            if passage.is_late() {
+                self.keep(batch.clone());
+            }
             passage.to(self.inner.commit(batch)).await
         })
     }

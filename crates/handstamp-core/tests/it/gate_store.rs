@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use handstamp_core::conformance::{Fixture, World, sample};
-use handstamp_core::store::{BoxFuture, Found, MemoryStore, SessionStore, StoreError};
+use handstamp_core::store::{
+    Batch, BoxFuture, Found, MemoryStore, Outcome, SessionStore, StoreError,
+};
 use handstamp_core::testing::{Call, Failure, GateStore, When};
 
 /// A gate that delays every call must not be noticed by the contract.
@@ -72,12 +74,25 @@ async fn a_lost_reply_was_applied_and_a_lost_request_was_not() {
         let record = world.anonymous();
         gate.fail_next(Call::Commit, failure);
         let groups = vec![sample::insert(&record)];
-        let batch = handstamp_core::store::Batch::new(groups, world.sealer.clone());
+        let batch = Batch::new(groups, world.sealer.clone());
         let error = world.store.commit(batch).await.unwrap_err();
         let is_unavailable = matches!(error, StoreError::Unavailable(_));
         assert_eq!(is_unavailable, failure == Failure::Unavailable);
         assert_eq!(world.find(record.id).await != Found::Missing, is_applied, "{failure:?}");
     }
+}
+
+#[tokio::test]
+async fn a_commit_that_is_late_is_carried_out_when_it_is_delivered() {
+    let (gate, world) = gated();
+    let record = world.anonymous();
+    gate.fail_next(Call::Commit, Failure::RequestLate);
+    let batch = Batch::new(vec![sample::insert(&record)], world.sealer.clone());
+    assert!(matches!(world.store.commit(batch).await, Err(StoreError::Unknown(_))));
+    assert_eq!(world.find(record.id).await, Found::Missing);
+    assert!(matches!(gate.deliver().await.as_deref(), Ok([Outcome::Applied(_)])));
+    assert_ne!(world.find(record.id).await, Found::Missing);
+    assert!(gate.deliver().await.unwrap().is_empty(), "once");
 }
 
 #[tokio::test]

@@ -3,11 +3,14 @@
 use super::stage::{Stage, finish, id_of, set_cookie};
 use crate::error::{Refused, SessionError};
 use crate::id::Subject;
+use crate::manager::SessionManager;
 use crate::policy::Standing;
 use crate::record::EndReason;
 use crate::session::CookieAction;
+use crate::store::Outcome;
 use crate::testing::{Call, Failure};
 
+/// Nothing comes of a commit that fails so, as the store says, or as nobody knows.
 const NOT_ASKED: [Failure; 2] = [Failure::Unavailable, Failure::RequestLost];
 
 fn ada() -> Subject {
@@ -16,6 +19,19 @@ fn ada() -> Subject {
 
 fn is_unavailable<T>(answer: &Result<T, SessionError>) -> bool {
     matches!(answer, Err(SessionError::Unavailable(_)))
+}
+
+fn is_unknown<T>(answer: &Result<T, SessionError>) -> bool {
+    matches!(answer, Err(SessionError::Unknown(_)))
+}
+
+/// Whether the answer says no more than is known: that nothing was changed only where the store itself
+/// says so, for what is lost on its way may still come.
+fn is_told<T>(answer: &Result<T, SessionError>, failure: Failure) -> bool {
+    match failure {
+        Failure::Unavailable => is_unavailable(answer),
+        _ => is_unknown(answer),
+    }
 }
 
 /// A change whose reply is lost is found out by its change id, and answered as done.
@@ -39,7 +55,7 @@ pub async fn a_change_that_never_arrived_is_an_error(stage: Stage) {
         session.set("cart", &3).unwrap();
         stage.gate.fail_next(Call::Commit, failure);
         let saved = finish(&session).await;
-        assert!(is_unavailable(&saved), "{failure:?}: {saved:?}");
+        assert!(is_told(&saved, failure), "{failure:?}: {saved:?}");
         assert!(stage.record(id_of(&cookie)).await.data.is_empty());
         assert_eq!(stage.load(&cookie).await.get::<u32>("cart").unwrap(), None);
     }
@@ -65,7 +81,7 @@ pub async fn a_sign_in_that_never_arrived_leaves_the_visitor_as_they_were(stage:
         let session = stage.load(&visitor).await;
         session.set("note", "x").unwrap();
         stage.gate.fail_next(Call::Commit, failure);
-        assert!(is_unavailable(&session.login("ada").await), "{failure:?}");
+        assert!(is_told(&session.login("ada").await, failure), "{failure:?}");
         assert!(!session.is_authenticated() && session.is_modified());
         finish(&session).await.unwrap();
         assert_eq!(session.outgoing().cookie, CookieAction::None);
@@ -81,7 +97,7 @@ pub async fn a_sign_out_is_answered_by_what_became_of_it(stage: Stage) {
     for failure in NOT_ASKED {
         let session = stage.load(&cookie).await;
         stage.gate.fail_next(Call::Commit, failure);
-        assert!(is_unavailable(&session.logout().await), "{failure:?}");
+        assert!(is_told(&session.logout().await, failure), "{failure:?}");
         assert_eq!(session.outgoing().cookie, CookieAction::None);
         assert_eq!(stage.truth(id_of(&cookie)).await, Standing::Live);
     }
@@ -102,7 +118,7 @@ pub async fn an_end_all_is_answered_by_what_became_of_it(stage: Stage) {
     };
     for failure in NOT_ASKED {
         stage.gate.fail_next(Call::Commit, failure);
-        assert!(is_unavailable(&end_all().await), "{failure:?}");
+        assert!(is_told(&end_all().await, failure), "{failure:?}");
         assert!(stage.sessions.load(&other).await.is_ok());
     }
     stage.gate.fail_next(Call::Commit, Failure::ReplyLost);
@@ -132,7 +148,7 @@ pub async fn a_refresh_is_answered_by_what_became_of_it(stage: Stage) {
     let token = stage.refresh_token("ada").await;
     for failure in NOT_ASKED {
         stage.gate.fail_next(Call::Commit, failure);
-        assert!(is_unavailable(&stage.sessions.refresh(&token, None).await), "{failure:?}");
+        assert!(is_told(&stage.sessions.refresh(&token, None).await, failure), "{failure:?}");
         assert_eq!(stage.record(id_of(&token)).await.lineage.generation, 1);
     }
     stage.gate.fail_next(Call::Commit, Failure::ReplyLost);
@@ -149,8 +165,67 @@ pub async fn where_nobody_can_tell_the_answer_is_unknown(stage: Stage) {
     stage.gate.fail_next(Call::Commit, Failure::ReplyLost);
     (0..5).for_each(|_| stage.gate.fail_next(Call::Load, Failure::Unavailable));
     let answer = session.commit().await;
-    assert!(matches!(answer, Err(SessionError::Unknown(_))), "{answer:?}");
+    assert!(is_unknown(&answer), "{answer:?}");
     assert_eq!(stage.load(&cookie).await.get("cart").unwrap(), Some(3));
+}
+
+/// What comes late is carried out: by a store that others share at any moment, and is heard of; by one
+/// that belongs to this process before it is opened again.
+async fn delivered(stage: &Stage) -> SessionManager {
+    let outcomes = stage.gate.deliver().await.unwrap();
+    assert!(outcomes.iter().all(|it| matches!(it, Outcome::Applied(_))), "{outcomes:?}");
+    if !stage.is_shared() {
+        return stage.restarted();
+    }
+    stage.sessions.catch_up().await.unwrap();
+    stage.sessions.clone()
+}
+
+/// The store can be asked and does not have the change yet: it may still come, and nobody says that
+/// nothing was changed. When it comes, it counts.
+pub async fn a_change_that_comes_late_was_never_told_to_be_none(stage: Stage) {
+    let cookie = stage.cookie("ada").await;
+    let session = stage.load(&cookie).await;
+    session.set("cart", &3).unwrap();
+    stage.gate.fail_next(Call::Commit, Failure::RequestLate);
+    let answer = session.commit().await;
+    assert!(is_unknown(&answer), "{answer:?}");
+    assert_eq!(stage.load(&cookie).await.get::<u32>("cart").unwrap(), None);
+    let later = delivered(&stage).await;
+    assert_eq!(later.load(&cookie).await.unwrap().get("cart").unwrap(), Some(3));
+    let token = stage.refresh_token("ada").await;
+    stage.gate.fail_next(Call::Commit, Failure::RequestLate);
+    assert!(is_unknown(&stage.sessions.refresh(&token, None).await));
+    let later = delivered(&stage).await;
+    assert_eq!(stage.record(id_of(&token)).await.lineage.generation, 2);
+    assert!(later.refresh(&token, None).await.is_ok(), "the same successor again");
+}
+
+/// A sign-in that may still come is no sign-in that failed: who asks again has one session more.
+pub async fn a_sign_in_that_comes_late_was_never_told_to_be_none(stage: Stage) {
+    let visitor = stage.visitor("cart", "3").await;
+    let session = stage.load(&visitor).await;
+    stage.gate.fail_next(Call::Commit, Failure::RequestLate);
+    let answer = session.login("ada").await;
+    assert!(is_unknown(&answer), "{answer:?}");
+    assert!(stage.live("ada").await.is_empty());
+    let later = delivered(&stage).await;
+    assert_eq!(stage.live("ada").await.len(), 1);
+    let replaced = later.load(&visitor).await;
+    assert!(matches!(replaced, Err(SessionError::Ended { reason: EndReason::Replaced, .. })));
+}
+
+/// An end that may still come ends what it was to end, and nobody was told that it does not.
+pub async fn an_end_that_comes_late_was_never_told_to_be_none(stage: Stage) {
+    let (one, other) = (stage.cookie("ada").await, stage.cookie("ada").await);
+    stage.gate.fail_next(Call::Commit, Failure::RequestLate);
+    assert!(is_unknown(&stage.load(&one).await.logout().await));
+    assert!(stage.sessions.load(&one).await.is_ok());
+    assert!(delivered(&stage).await.load(&one).await.is_err());
+    stage.gate.fail_next(Call::Commit, Failure::RequestLate);
+    assert!(is_unknown(&stage.sessions.end_all(&ada(), None, EndReason::Admin, None).await));
+    assert!(stage.sessions.load(&other).await.is_ok());
+    assert!(delivered(&stage).await.load(&other).await.is_err());
 }
 
 /// With the store out of reach, a cookie that must be looked up is an error, never a stranger's;

@@ -95,6 +95,9 @@ macro_rules! engine_suite {
             an_end_all_without_its_tombstones_is_no_error
             a_refresh_is_answered_by_what_became_of_it
             where_nobody_can_tell_the_answer_is_unknown
+            a_change_that_comes_late_was_never_told_to_be_none
+            a_sign_in_that_comes_late_was_never_told_to_be_none
+            an_end_that_comes_late_was_never_told_to_be_none
             a_store_out_of_reach_makes_nobody_anonymous
             a_corrupt_record_costs_one_session
         } }
