@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use handstamp_core::transfer::Standing;
 
@@ -103,6 +104,10 @@ impl From<Fault> for PostgresError {
             Fault::NotServed(_) => Self::Unfinished,
             Fault::Late => Self::Unreachable(Box::new(fault)),
             Fault::Sql(error) => Self::of(error),
+            Fault::Unreached(error) => match Arc::try_unwrap(error) {
+                Ok(error) => Self::of(error),
+                Err(shared) => Self::Unreachable(Box::new(shared)),
+            },
             other => Self::Other(Box::new(other)),
         }
     }

@@ -1,5 +1,7 @@
 //! What can go wrong while a job is worked on, and what its caller hears of it.
 
+use std::sync::Arc;
+
 use handstamp_core::store::StoreError;
 use handstamp_core::transfer::Standing;
 
@@ -9,6 +11,9 @@ pub(crate) enum Fault {
     /// PostgreSQL refused, or is out of reach.
     #[error("the database refused")]
     Sql(#[from] sqlx::Error),
+    /// No connection can be made: nothing was asked.
+    #[error("the database cannot be reached")]
+    Unreached(#[source] Arc<sqlx::Error>),
     /// No answer came in time; the connection is given up.
     #[error("the database did not answer in time")]
     Late,
@@ -69,8 +74,10 @@ impl Fault {
 
     /// Whether the server has said no, or was never asked: then nothing has come of it.
     pub(crate) fn is_refusal(&self) -> bool {
-        let is_unasked =
-            matches!(self, Self::Sql(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed));
+        let is_unasked = matches!(
+            self,
+            Self::Unreached(_) | Self::Sql(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed)
+        );
         is_unasked || (self.code().is_some() && !self.is_broken())
     }
 

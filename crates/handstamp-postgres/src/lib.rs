@@ -25,6 +25,7 @@ mod conditions;
 mod content;
 mod cursor;
 mod desk;
+mod door;
 mod erase;
 mod error;
 mod events;

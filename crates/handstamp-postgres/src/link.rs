@@ -14,6 +14,7 @@ use sqlx::query::Query;
 use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr};
 
 use crate::content::standing;
+use crate::door::Door;
 use crate::fault::Fault;
 use crate::rows::Columns;
 
@@ -43,7 +44,7 @@ pub(crate) enum With {
 /// The pool, and how to use it.
 #[derive(Clone, Debug)]
 pub(crate) struct Link {
-    pool: PgPool,
+    door: Arc<Door>,
     begins: [Arc<str>; 4],
     patience: Duration,
     is_prepared: bool,
@@ -53,9 +54,13 @@ pub(crate) struct Link {
 impl Link {
     /// Through `pool`. A statement that takes longer than `patience` is given up.
     pub(crate) fn new(pool: PgPool, patience: Duration, is_prepared: bool) -> Self {
+        Self::through(Arc::new(Door::new(pool)), patience, is_prepared)
+    }
+
+    fn through(door: Arc<Door>, patience: Duration, is_prepared: bool) -> Self {
         let withs = [With::Anybody, With::Served, With::Commits, With::Nobody];
         let begins = withs.map(|with| begin(with, patience));
-        Self { pool, begins, patience, is_prepared, has_own: false }
+        Self { door, begins, patience, is_prepared, has_own: false }
     }
 
     /// The same; whether there are enough connections for whoever asks to have one for itself.
@@ -66,12 +71,12 @@ impl Link {
 
     /// The same, for statements that may take as long as `patience`.
     pub(crate) fn patient(&self, patience: Duration) -> Self {
-        Self::new(self.pool.clone(), patience, self.is_prepared)
+        Self::through(Arc::clone(&self.door), patience, self.is_prepared)
     }
 
     /// The pool.
-    pub(crate) const fn pool(&self) -> &PgPool {
-        &self.pool
+    pub(crate) fn pool(&self) -> &PgPool {
+        self.door.pool()
     }
 
     /// Whether statements stay prepared, so that one can be a transaction by itself.
@@ -112,7 +117,7 @@ impl Link {
 
     /// The rows of one statement that is a transaction by itself, where statements stay prepared.
     pub(crate) async fn once(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
-        let mut held = Held::new(self.pool.acquire().await?);
+        let mut held = Held::new(self.door.acquire().await?);
         let rows = timely(self.patience, statement.fetch_all(&mut **held.connection()?)).await;
         // What the server refuses leaves the connection as it was.
         if rows.as_ref().err().is_none_or(Fault::is_refusal) {
@@ -130,9 +135,9 @@ impl Link {
         if !self.has_own {
             return self.once(statement).await;
         }
-        let mut kept = match own.take(self.pool.options()) {
+        let mut kept = match own.take(self.pool().options()) {
             Some(kept) => kept,
-            None => Kept::new(self.pool.acquire().await?.detach()),
+            None => Kept::new(self.door.acquire().await?.detach()),
         };
         let rows = timely(self.patience, statement.fetch_all(&mut kept.connection)).await;
         // What the server refuses leaves the connection as it was.
@@ -165,7 +170,7 @@ impl Link {
         let mut tries = self.tries();
         loop {
             tries -= 1;
-            let mut held = Held::new(self.pool.acquire().await?);
+            let mut held = Held::new(self.door.acquire().await?);
             let begin = sqlx::raw_sql(AssertSqlSafe(Arc::clone(sql)).into_sql_str());
             match timely(self.patience, begin.fetch_all(&mut **held.connection()?)).await {
                 Ok(told) => {
@@ -179,7 +184,7 @@ impl Link {
     }
 
     fn tries(&self) -> u32 {
-        self.pool.options().get_max_connections().saturating_add(FRESH)
+        self.pool().options().get_max_connections().saturating_add(FRESH)
     }
 }
 

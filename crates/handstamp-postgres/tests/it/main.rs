@@ -6,6 +6,7 @@
 mod agreeing;
 mod at_once;
 mod contract;
+mod cut_off;
 mod engine;
 mod following;
 mod histories;
