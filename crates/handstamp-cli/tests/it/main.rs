@@ -13,6 +13,7 @@ mod keys;
 mod killed;
 mod nodes;
 mod operate;
+mod restored;
 mod serve;
 mod usage;
 mod world;

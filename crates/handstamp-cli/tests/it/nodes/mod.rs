@@ -77,18 +77,18 @@ fn wires(served: &[Served; 2]) -> [Wire; 2] {
     [0, 1].map(|node| Wire::open(&served[node].url).unwrap())
 }
 
-fn text<'a>(answer: &'a Json, field: &str) -> &'a str {
+pub(crate) fn text<'a>(answer: &'a Json, field: &str) -> &'a str {
     answer[field].as_str().unwrap_or_else(|| panic!("no {field} in {answer}"))
 }
 
 /// Whether a node takes an access token.
-fn accepts(wire: &mut Wire, token: &str) -> bool {
+pub(crate) fn accepts(wire: &mut Wire, token: &str) -> bool {
     let (status, answer) = wire.get("/sessions/status", token).unwrap();
     assert_eq!(status, 200, "{answer}");
     answer["is_active"].as_bool().unwrap()
 }
 
-fn sign_out(wire: &mut Wire, begun: &Json) {
+pub(crate) fn sign_out(wire: &mut Wire, begun: &Json) {
     let body = json!({ "refresh_token": text(begun, "refresh_token") });
     let (status, answer) = wire.ask("/sessions/logout", None, &body).unwrap();
     assert_eq!((status, &answer["ended"]), (200, &json!(true)), "{answer}");
