@@ -78,12 +78,14 @@ impl HeadCell {
         }
     }
 
-    /// Hears that there is a head of this `version`: until it is learnt, nothing is allowed. Answers
-    /// whether that is news.
-    fn hear(&self, version: u64) -> bool {
+    /// Hears that there is a head of this `version` and `epoch`: until it is learnt, nothing is
+    /// allowed. Answers whether that is news. Where the epoch of the same version is another, the one
+    /// that is held was lost.
+    fn hear(&self, version: u64, epoch: u64) -> bool {
         let held = self.head.write().unwrap_or_else(PoisonError::into_inner);
         self.heard.fetch_max(version, Ordering::Relaxed);
-        let is_news = version > held.version;
+        let is_other = version == held.version && epoch != held.epoch;
+        let is_news = version > held.version || is_other;
         if is_news {
             self.allowed.store(NO_EPOCH, Ordering::Release);
         }
@@ -290,6 +292,21 @@ pub(crate) struct Cache {
     is_alone: bool,
 }
 
+/// What the change log tells of a version of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tells {
+    pub(crate) generation: u32,
+    pub(crate) min_generation: u32,
+    pub(crate) is_ended: bool,
+}
+
+impl Tells {
+    fn of(record: &Record) -> Self {
+        let (generation, min_generation) = (record.lineage.generation, record.min_generation());
+        Self { generation, min_generation, is_ended: record.is_tombstone() }
+    }
+}
+
 /// A load or a commit that is under way; what it brings is taken with it.
 pub(crate) struct Fill<'a> {
     cache: &'a Cache,
@@ -432,10 +449,21 @@ impl Cache {
         }
     }
 
-    /// Hears that some process has made this `version` of a session: what is older is stale.
-    pub(crate) fn heard(&self, id: &SessionId, version: u64) {
+    /// Hears that some process has made this `version` of a session: what is older is stale. So is
+    /// what does not fit it though it is as new: a store that has lost commits gives out their
+    /// versions again.
+    pub(crate) fn heard(&self, id: &SessionId, version: u64, tells: Tells) {
         self.lock_fills().heard(id, version);
-        self.forget_before(id, version);
+        let is_stale = |held: &Arc<Cached>| {
+            let record = &held.record;
+            record.version < version
+                || (record.version == version && Tells::of(record) != tells)
+                // Nothing comes after an end.
+                || (tells.is_ended && !record.is_tombstone())
+        };
+        if self.entries.peek(id).is_some_and(|held| is_stale(&held)) {
+            self.entries.remove(id);
+        }
     }
 
     fn forget_before(&self, id: &SessionId, version: u64) {
@@ -444,14 +472,14 @@ impl Cache {
         }
     }
 
-    /// Hears that some process has made this `version` of a subject's head. Unless this process
+    /// Hears that some process has made this `version` of a subject's head, of this `epoch`. Unless this process
     /// knows it, nothing is allowed to the sessions that are held until it is loaded, and loads
     /// under way are stale.
-    pub(crate) fn heard_head(&self, subject: &Subject, version: u64) {
+    pub(crate) fn heard_head(&self, subject: &Subject, version: u64, epoch: u64) {
         let mut fills = self.lock_fills();
         let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
         let cell = heads.get(subject).and_then(Weak::upgrade);
-        if cell.is_none_or(|cell| cell.hear(version)) {
+        if cell.is_none_or(|cell| cell.hear(version, epoch)) {
             fills.spoil_all();
         }
     }
@@ -495,6 +523,26 @@ impl Cache {
         let mut fills = self.lock_fills();
         fills.spoil_all();
         self.entries.clear();
+    }
+
+    /// Forgets everything, and that it was ever known: later versions and a later epoch than there
+    /// are may have been lost. The deployment is as the store says now, unless it has moved here since
+    /// it was `before`.
+    pub(crate) fn start_afresh(&self, before: Deployment, now: Deployment) {
+        let mut fills = self.lock_fills();
+        fills.spoil_all();
+        self.entries.clear();
+        for (_, cell) in self.heads.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+            if let Some(cell) = cell.upgrade() {
+                cell.allowed.store(NO_EPOCH, Ordering::Release);
+            }
+        }
+        let (before, now) = (before.epoch, now.epoch);
+        let set =
+            self.deployment.compare_exchange(before, now, Ordering::AcqRel, Ordering::Relaxed);
+        if set.is_err() {
+            self.deployment.fetch_max(now, Ordering::AcqRel);
+        }
     }
 
     fn snapshot(&self, record: Arc<Record>, head: Option<&Head>, is_new: bool) -> Arc<Cached> {

@@ -1,5 +1,6 @@
 //! Where batches are written: one after another, for each is sealed to the one before it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use handstamp_core::chain::Sealer;
@@ -33,6 +34,7 @@ pub(crate) struct Desk {
     state: Mutex<State>,
     keep_changes: i64,
     bell: Bell,
+    losses: AtomicU64,
 }
 
 /// Who writes, and where that stands; unknown after whatever went wrong.
@@ -40,6 +42,8 @@ pub(crate) struct Desk {
 struct State {
     seat: Seat,
     tip: Option<Tip>,
+    /// The last line of the change log that the server has told of.
+    change: i64,
     memory: Memory,
     /// What batches go by that take one round trip.
     own: Own,
@@ -86,12 +90,19 @@ impl Desk {
             state: Mutex::new(State {
                 seat,
                 tip: None,
+                change: 0,
                 memory: Memory::default(),
                 own: Own::default(),
             }),
             keep_changes,
             bell,
+            losses: AtomicU64::new(0),
         }
+    }
+
+    /// How often the server was found not to know what was written here, or by whom.
+    pub(crate) fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Acquire)
     }
 
     /// Whose seat it is by now.
@@ -243,7 +254,7 @@ impl Desk {
         has_others: bool,
         written: &Written<'_>,
     ) {
-        state.tip = Some(after);
+        (state.tip, state.change) = (Some(after), after.change);
         if has_others && written.changes.is_some() {
             self.bell.ring();
         }
@@ -285,14 +296,27 @@ impl Desk {
         }
         loop {
             if let Some(tip) = state.seat.settle(&self.link).await? {
+                if tip.change < std::mem::replace(&mut state.change, tip.change) {
+                    self.has_lost(state);
+                }
                 state.tip = Some(tip);
                 return Ok(tip);
+            }
+            if std::mem::take(&mut state.change) > 0 {
+                self.has_lost(state);
             }
             let seat = Seat::take(&self.link).await?;
             let (was, is) = (state.seat.writer, seat.writer);
             tracing::warn!(was, is, "this process was thought dead, and writes another chain now");
             state.seat = seat;
         }
+    }
+
+    /// What this process knows may be of commits that never were.
+    fn has_lost(&self, state: &mut State) {
+        tracing::warn!("the server does not know what this process wrote: all is loaded anew");
+        state.memory = Memory::default();
+        self.losses.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Tries each group of a batch alone, and takes it back; those that cannot be stored are known

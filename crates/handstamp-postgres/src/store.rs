@@ -15,6 +15,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 use crate::age::again;
+use crate::changes::{self, Logs};
 use crate::cursor::Cursors;
 use crate::desk::Desk;
 use crate::error::PostgresError;
@@ -24,7 +25,7 @@ use crate::link::Link;
 use crate::open::{Builder, SIGN_OF_LIFE};
 use crate::tasks::Tasks;
 use crate::wake;
-use crate::{age, bindings, chains, changes, clock, erase, events, list, load, schema};
+use crate::{age, bindings, chains, clock, erase, events, list, load, schema};
 
 const RECORDS: &str = "records";
 const EVENTS: &str = "events";
@@ -115,6 +116,10 @@ impl PostgresStore {
 
     const fn cursors(&self, list: &'static str) -> Cursors<'_> {
         Cursors::new(&self.meta.partition_key, list)
+    }
+
+    fn logs(&self) -> Logs<'_> {
+        Logs { cursors: self.cursors(CHANGES), losses: self.desk.losses() }
     }
 
     /// The way to the server.
@@ -281,11 +286,11 @@ impl SessionStore for PostgresStore {
         after: &'a Cursor,
         limit: usize,
     ) -> BoxFuture<'a, Result<Changes, StoreError>> {
-        Box::pin(told(changes::list(&self.link, self.cursors(CHANGES), after, limit)))
+        Box::pin(told(changes::list(&self.link, self.logs(), after, limit)))
     }
 
     fn cursor(&self) -> BoxFuture<'_, Result<Cursor, StoreError>> {
-        Box::pin(told(changes::end(&self.link, self.cursors(CHANGES))))
+        Box::pin(told(changes::end(&self.link, self.logs())))
     }
 
     fn wakes(&self) -> Option<watch::Receiver<u64>> {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use super::Coherence;
+use crate::cache::Tells;
 use crate::error::SessionError;
 use crate::head::Deployment;
 use crate::store::{Change, Cursor, StoreError};
@@ -119,16 +120,20 @@ impl Coherence {
         }
     }
 
-    /// Forgets everything and goes on from the end of the log.
+    /// Forgets everything and goes on from the end of the log. After a gap even what the epoch of the
+    /// deployment was: the store may have lost the commit that moved it.
     async fn start_afresh(&self, reader: &mut Reader) -> Result<(), StoreError> {
-        let is_gap = reader.after.take().is_some();
+        let before = self.cache.deployment();
         let end = self.store.cursor().await?;
-        self.cache.forget_all();
-        reader.after = Some(end);
-        if is_gap {
+        if reader.after.is_some() {
+            let now = self.store.load(&[]).await?.deployment;
+            self.cache.start_afresh(before, now);
             tracing::warn!("the change log does not reach back: everything is loaded anew");
             self.log.gaps.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.cache.forget_all();
         }
+        reader.after = Some(end);
         self.watchers.wake_subject(None);
         self.watchers.committed();
         Ok(())
@@ -139,14 +144,16 @@ impl Coherence {
     fn take(&self, change: &Change) {
         match change {
             Change::Session { id, version, generation, min_generation, is_ended } => {
-                self.cache.heard(id, *version);
+                let (generation, min_generation) = (*generation, *min_generation);
+                let tells = Tells { generation, min_generation, is_ended: *is_ended };
+                self.cache.heard(id, *version, tells);
                 // Ended, or set aside: what is open must close.
                 if *is_ended || min_generation > generation {
                     self.watchers.wake(id);
                 }
             }
-            Change::Subject { subject, version, .. } => {
-                self.cache.heard_head(subject, *version);
+            Change::Subject { subject, version, epoch } => {
+                self.cache.heard_head(subject, *version, *epoch);
                 self.watchers.wake_subject(Some(subject));
             }
             Change::Deployment { epoch } => {

@@ -138,7 +138,8 @@ pub struct Changes {
     pub changes: Vec<Change>,
     /// Where the next page begins.
     pub cursor: Cursor,
-    /// The log no longer reaches back to the cursor: whoever follows must start afresh.
+    /// The log no longer reaches back to the cursor, or has lost what it told before it: whoever
+    /// follows must start afresh.
     pub has_gap: bool,
 }
 

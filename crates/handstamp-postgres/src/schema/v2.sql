@@ -5,6 +5,12 @@ ALTER TABLE handstamp.sessions
 DROP INDEX handstamp.sessions_due;
 CREATE INDEX sessions_due ON handstamp.sessions (due_slot, id) WHERE ended_at IS NULL;
 
+-- Tells a line of the change log from any other, whatever its number: a server that has lost commits
+-- gives out numbers again. Lines from before have none.
+ALTER TABLE handstamp.changes ADD COLUMN mark BIGINT;
+ALTER TABLE handstamp.changes
+    ALTER COLUMN mark SET DEFAULT hashtextextended(gen_random_uuid()::TEXT, 0);
+
 -- Everything that a batch writes: the row of the writer ($1 to $9), heads ($10 to $18), records ($19 to
 -- $45), events ($46 to $59), their seal ($60, $61) and the line of the change log ($62). Answers
 -- whether another process may be following. What is not as the batch was decided on is an error of
@@ -53,6 +59,7 @@ BEGIN
                 SELECT 1 FROM handstamp.sessions s
                 JOIN unnest($68, $69, $70) AS seen (id, version, last_seen) ON seen.id = s.id
                 WHERE s.version = seen.version AND s.last_seen = seen.last_seen
+                AND s.ended_at IS NULL
                 ORDER BY s.id FOR NO KEY UPDATE OF s
             ) AS records
         );
@@ -96,7 +103,7 @@ BEGIN
             label = excluded.label, is_remembered = excluded.is_remembered,
             is_suspended = excluded.is_suspended, ended_at = excluded.ended_at,
             ended_reason = excluded.ended_reason, body = excluded.body, data = excluded.data
-        WHERE old.version = excluded.version - 1 RETURNING 1
+        WHERE old.version = excluded.version - 1 AND old.ended_at IS NULL RETURNING 1
     ), logged AS (
         INSERT INTO handstamp.events (place, writer, number, id, at, action, subject, session,
             actor, is_success, error, details, personal, ip, salt, personal_hash)

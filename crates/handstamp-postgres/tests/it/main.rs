@@ -11,6 +11,7 @@ mod engine;
 mod following;
 mod histories;
 mod left;
+mod lost;
 mod model;
 mod nodes;
 mod open;
