@@ -8,7 +8,8 @@ use crate::fault::Fault;
 use crate::link::Link;
 use crate::rows::Columns;
 
-const ASK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::BIGINT";
+/// Both factors are of one type: of two, a schema of others could bring the operator.
+const ASK: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000.0)::BIGINT";
 
 /// How often it is asked when it is read; the quickest answer is the best.
 const TIMES: usize = 3;

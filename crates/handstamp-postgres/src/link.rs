@@ -188,10 +188,10 @@ impl Link {
     }
 }
 
-/// One statement sets what holds for the transaction: its limits, and that statements are planned
-/// once, not for each number of rows that they are given, and by the index, however few rows there
-/// are when that is done. What the database is there for is read by a statement of its own, which sees
-/// what was committed when the lock was had.
+/// One statement sets what holds for the transaction: its limits, that nothing of another schema is
+/// taken for PostgreSQL's own, and that statements are planned once, not for each number of rows that
+/// they are given, and by the index, however few rows there are when that is done. What the database is
+/// there for is read by a statement of its own, which sees what was committed when the lock was had.
 fn begin(with: With, patience: Duration) -> Arc<str> {
     let most = patience.as_millis();
     let lock = match with {
@@ -207,6 +207,7 @@ fn begin(with: With, patience: Duration) -> Arc<str> {
          set_config('statement_timeout', '{most}', TRUE), \
          set_config('lock_timeout', '{most}', TRUE), \
          set_config('idle_in_transaction_session_timeout', '{most}', TRUE), \
+         set_config('search_path', 'pg_catalog, pg_temp', TRUE), \
          set_config('plan_cache_mode', 'force_generic_plan', TRUE), \
          set_config('enable_seqscan', 'off', TRUE), set_config('jit', 'off', TRUE){lock}"
     )

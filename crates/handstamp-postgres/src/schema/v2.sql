@@ -11,6 +11,10 @@ ALTER TABLE handstamp.changes ADD COLUMN mark BIGINT;
 ALTER TABLE handstamp.changes
     ALTER COLUMN mark SET DEFAULT hashtextextended(gen_random_uuid()::TEXT, 0);
 
+-- Whoever may make an operator in a schema of the search path would have it run by whoever calls these.
+ALTER FUNCTION handstamp.make_partitions(INTEGER) SET search_path = pg_catalog, pg_temp;
+ALTER FUNCTION handstamp.drop_partitions() SET search_path = pg_catalog, pg_temp;
+
 -- Everything that a batch writes: the row of the writer ($1 to $9), heads ($10 to $18), records ($19 to
 -- $45), events ($46 to $59), their seal ($60, $61) and the line of the change log ($62). Answers
 -- whether another process may be following. What is not as the batch was decided on is an error of
@@ -32,7 +36,7 @@ CREATE FUNCTION handstamp.commit(
     TEXT[], TEXT[], BYTEA[], BYTEA[], SMALLINT, BIGINT, TEXT,
     BOOLEAN, TEXT[], BIGINT[], BIGINT[], BIGINT[], BYTEA[], BIGINT[], BIGINT[], BIGINT
 ) RETURNS BOOLEAN LANGUAGE plpgsql
-SET plan_cache_mode = force_generic_plan SET jit = off
+SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan SET jit = off
 -- Planned once, and perhaps for tables that have nothing in them yet: by the index at any size.
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE

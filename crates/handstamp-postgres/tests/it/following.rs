@@ -11,10 +11,10 @@ use handstamp_postgres::testing::Database;
 use std::sync::Arc;
 
 /// Nobody is notified, and each writer's commits lie there, written and invisible, for a time of their
-/// own: it is another search path and a trigger that see to it.
+/// own: a function that has another name in this database and a trigger see to it.
 const DEAF_AND_LATE: &str = "
+ALTER FUNCTION pg_catalog.pg_notify(TEXT, TEXT) RENAME TO pg_notify_no_more;
 CREATE SCHEMA deaf;
-CREATE FUNCTION deaf.pg_notify(TEXT, TEXT) RETURNS TEXT LANGUAGE SQL AS $$ SELECT $1 $$;
 CREATE FUNCTION deaf.late() RETURNS TRIGGER LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.15 * (NEW.writer % 3)); RETURN NEW; END $$;
 CREATE TRIGGER late AFTER INSERT ON handstamp.changes
@@ -33,8 +33,6 @@ async fn node(database: &Database, keys: &KeyRing) -> SessionManager {
 async fn ends_that_nobody_tells_of_and_that_appear_in_any_order_bite_within_the_lease() {
     let database = Database::new().await;
     database.run(DEAF_AND_LATE).await;
-    let path = format!("ALTER DATABASE {} SET search_path = deaf, pg_catalog", database.name());
-    database.run(&path).await;
     let keys = KeyRing::generate().unwrap();
     let mut writers = Vec::new();
     for _ in 0..3 {

@@ -1,8 +1,11 @@
 //! Opening a store, and why it cannot be opened.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
+use handstamp_core::conformance::World;
+use handstamp_core::conformance::sample::{at, subject};
 use handstamp_core::store::SessionStore;
 use handstamp_core::transfer::{Portable, TransferError};
 use handstamp_postgres::{PostgresContent, PostgresError, PostgresStore};
@@ -56,6 +59,34 @@ async fn a_wrong_password_is_refused_and_not_repeated() {
     let right = format!("{user}:{password}");
     let error = refused(&database.url_of(&right)).await;
     assert!(matches!(error, PostgresError::NotPermitted(_)), "in, and without rights: {error:?}");
+}
+
+/// PostgreSQL prefers an operator for exactly these types to its own that fits by a conversion.
+const TRAPS: &str = "
+CREATE TABLE public.caught (who TEXT);
+CREATE FUNCTION public.trap(a NUMERIC, b INTEGER) RETURNS NUMERIC LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO public.caught VALUES (current_user); RETURN a * b::NUMERIC; END $$;
+CREATE FUNCTION public.trap(a BIGINT, b NUMERIC) RETURNS NUMERIC LANGUAGE plpgsql AS
+    $$ BEGIN INSERT INTO public.caught VALUES (current_user); RETURN a / b; END $$;
+CREATE OPERATOR public.* (LEFTARG = NUMERIC, RIGHTARG = INTEGER, FUNCTION = public.trap);
+CREATE OPERATOR public./ (LEFTARG = BIGINT, RIGHTARG = NUMERIC, FUNCTION = public.trap);";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_put_into_the_schema_public_is_run_by_nobody() {
+    for database in [Database::empty().await, Database::new().await] {
+        database.run(TRAPS).await;
+        let pool = PgPoolOptions::new().connect(&database.url()).await.unwrap();
+        for store in [database.open().await, PostgresStore::on(pool).await.unwrap()] {
+            assert!(store.time().await.unwrap().is_some());
+            let world = World::of(Arc::new(store));
+            let record = world.begin(&subject("alice")).await;
+            world.end_at(&record, at(2)).await;
+            world.store.purge(at(1000), 10).await.unwrap();
+        }
+        database.run("SELECT * FROM handstamp.user_sessions").await;
+        database.run("SELECT handstamp.make_partitions(5), handstamp.drop_partitions()").await;
+        assert_eq!(database.count("public.caught").await, 0);
+    }
 }
 
 #[tokio::test]
