@@ -81,6 +81,12 @@ impl Fault {
         is_unasked || (self.code().is_some() && !self.is_broken())
     }
 
+    /// Whether the connection was refused for the options that it came with: a pooler says that it
+    /// knows no such parameter, and the server that it has no such setting or value.
+    pub(crate) fn is_of_options(&self) -> bool {
+        self.has_code(|code| matches!(code, "08P01" | "22023" | "42704" | "0A000"))
+    }
+
     /// Whether the connection is no good any more; the next one may be. A server that stops or
     /// starts says so by codes of its own.
     pub(crate) fn is_broken(&self) -> bool {

@@ -49,6 +49,8 @@ pub(crate) struct Link {
     patience: Duration,
     is_prepared: bool,
     has_own: bool,
+    /// Whether the limits are those that the pool's connections have by themselves.
+    is_usual: bool,
 }
 
 impl Link {
@@ -60,7 +62,7 @@ impl Link {
     fn through(door: Arc<Door>, patience: Duration, is_prepared: bool) -> Self {
         let withs = [With::Anybody, With::Served, With::Commits, With::Nobody];
         let begins = withs.map(|with| begin(with, patience));
-        Self { door, begins, patience, is_prepared, has_own: false }
+        Self { door, begins, patience, is_prepared, has_own: false, is_usual: true }
     }
 
     /// The same; whether there are enough connections for whoever asks to have one for itself.
@@ -71,7 +73,8 @@ impl Link {
 
     /// The same, for statements that may take as long as `patience`.
     pub(crate) fn patient(&self, patience: Duration) -> Self {
-        Self::through(Arc::clone(&self.door), patience, self.is_prepared)
+        let link = Self::through(Arc::clone(&self.door), patience, self.is_prepared);
+        Self { is_usual: false, ..link }
     }
 
     /// The pool.
@@ -89,7 +92,8 @@ impl Link {
         self.patience
     }
 
-    /// The rows of one statement that only reads. One that meets a dead connection goes to another.
+    /// The rows of one statement that does no harm when it is done twice. One that meets a dead
+    /// connection goes to another.
     pub(crate) async fn rows<'q>(
         &self,
         make: impl Fn() -> Statement<'q>,
@@ -105,10 +109,10 @@ impl Link {
     }
 
     async fn rows_once(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, Fault> {
-        if self.is_prepared {
+        if self.is_prepared && self.is_usual {
             return self.once(statement).await;
         }
-        // An unnamed statement is the connection's, which is ours for a transaction.
+        // An unnamed statement is the connection's, which is ours for a transaction. So are limits.
         let mut transaction = self.begin(With::Anybody).await?;
         let rows = transaction.rows(statement).await?;
         transaction.commit().await?;

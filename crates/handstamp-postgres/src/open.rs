@@ -153,23 +153,55 @@ impl Builder {
         if files::are_read(&options) {
             files::check(&options)?;
         }
-        // First one connection by itself: the pool would not say why it cannot make any.
-        let first = sqlx::ConnectOptions::connect(&options);
-        let first = tokio::time::timeout(self.patience, first).await.map_err(|_| Fault::Late)?;
-        match first {
-            Ok(first) => drop(sqlx::Connection::close(first).await),
-            Err(error) => {
+        let options = match self.tried(options.clone()).await {
+            Ok(options) => options,
+            Err(fault) => {
                 // The server may have wanted to encrypt, and it is a file of ours that is missing.
                 files::check(&options)?;
-                return Err(Fault::Sql(error).into());
+                return Err(fault.into());
             }
-        }
+        };
         Ok(PgPoolOptions::new()
             .max_connections(self.connections - u32::from(self.connections >= ENOUGH))
             .acquire_timeout(self.patience)
             // A statement that meets a dead connection goes to another by itself.
             .test_before_acquire(false)
             .connect_lazy_with(options))
+    }
+
+    /// `options` with limits, or without them where who stands in between takes none. One connection
+    /// is made by itself: the pool would not say why it cannot make any.
+    async fn tried(&self, options: PgConnectOptions) -> Result<PgConnectOptions, Fault> {
+        if self.is_prepared {
+            let limited = self.limited(options.clone());
+            match self.connect(&limited).await {
+                Ok(()) => return Ok(limited),
+                Err(fault) if fault.is_of_options() => {
+                    tracing::warn!(%fault, "a pooler takes no options: nothing but the settings of its user limits how long PostgreSQL goes on with a statement that was given up");
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        self.connect(&options).await.map(|()| options)
+    }
+
+    async fn connect(&self, options: &PgConnectOptions) -> Result<(), Fault> {
+        let first = sqlx::ConnectOptions::connect(options);
+        let first = tokio::time::timeout(self.patience, first).await.map_err(|_| Fault::Late)?;
+        let _ = sqlx::Connection::close(first?).await;
+        Ok(())
+    }
+
+    /// What holds for statements outside of transactions as well. The server gives up first, and goes
+    /// on with nothing for somebody who is gone.
+    fn limited(&self, options: PgConnectOptions) -> PgConnectOptions {
+        let most = self.patience.as_millis().max(1).to_string();
+        options.options([
+            ("statement_timeout", &*most),
+            ("lock_timeout", &*most),
+            ("client_connection_check_interval", "1000"),
+            ("search_path", "pg_catalog"),
+        ])
     }
 }
 

@@ -9,6 +9,7 @@ mod contract;
 mod cut_off;
 mod engine;
 mod following;
+mod given_up;
 mod histories;
 mod left;
 mod lost;
