@@ -81,6 +81,11 @@ impl Fault {
         is_unasked || (self.code().is_some() && !self.is_broken())
     }
 
+    /// Whether somebody else held a lock for longer than was to be waited for it.
+    pub(crate) fn is_of_locks(&self) -> bool {
+        self.has_code(|code| code == "55P03")
+    }
+
     /// Whether the connection was refused for the options that it came with: a pooler says that it
     /// knows no such parameter, and the server that it has no such setting or value.
     pub(crate) fn is_of_options(&self) -> bool {

@@ -109,7 +109,7 @@ impl Builder {
         let (link, durability) = self.link().await?;
         schema::migrate(&link).await?;
         if let Err(fault) = schema::make_partitions(&link).await {
-            tracing::warn!(%fault, "the months ahead have no partitions; their events lie elsewhere");
+            tracing::warn!(%fault, "a month ahead has no partition yet; without one its events lie elsewhere");
         }
         let partition_key = partition_key(&link).await?;
         let clock = clock::read(&link).await?;

@@ -1,7 +1,7 @@
 //! The schema `handstamp` and how it came about: numbered steps, each in a transaction of its own,
 //! one node at a time.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use handstamp_core::id::PartitionKey;
 use handstamp_core::random::SystemRng;
@@ -35,15 +35,28 @@ const VERSION: &str = "SELECT coalesce(max(version), 0) FROM handstamp.versions"
 /// Months whose partitions are made ahead.
 const AHEAD: i32 = 3;
 
-/// How long a step may take, and so how long a node waits for another that is at it: one may write
-/// all sessions anew.
+/// How long a step may take, and so how long a node waits for another that is at it: the second
+/// writes all sessions anew.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How long a change of tables waits for those who use them: so long do all others wait behind it, who
+/// would have used them meanwhile.
+const BRIEFLY: &str = "SET LOCAL lock_timeout = 1000";
+
+/// How long those others are let through before the next try.
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// Brings the database up to the newest schema, if it is not. Nothing is locked where it is.
 pub(crate) async fn migrate(link: &Link) -> Result<(), PostgresError> {
-    let link = link.patient(PATIENCE);
+    let (link, until) = (link.patient(PATIENCE), Instant::now() + PATIENCE);
     while found(&link).await? < NEWEST {
-        step(&link).await?;
+        match step(&link).await {
+            Err(fault) if fault.is_of_locks() && Instant::now() < until => {
+                tracing::info!("tables are in use; the schema is brought up in a moment");
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => done?,
+        }
     }
     Ok(())
 }
@@ -75,6 +88,7 @@ fn version(rows: &[sqlx::postgres::PgRow]) -> Result<u32, Fault> {
 async fn step(link: &Link) -> Result<(), Fault> {
     let mut transaction = link.begin(With::Anybody).await?;
     transaction.say(ONE_AT_A_TIME).await?;
+    transaction.say(BRIEFLY).await?;
     if !is_there(&transaction.rows(sqlx::query(IS_THERE)).await?)? {
         transaction.say(VERSIONS).await?;
     }
@@ -99,10 +113,12 @@ async fn found_deployment(transaction: &mut Transaction) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Makes the partitions of this month and the next ones, where they are missing.
+/// Makes the partitions of this month and the next ones, where they are missing. Where somebody has
+/// read the log and is not done, that fails soon, so that nobody waits behind it.
 pub(crate) async fn make_partitions(link: &Link) -> Result<(), Fault> {
     let mut transaction = link.begin(With::Anybody).await?;
     transaction.say(ONE_AT_A_TIME).await?;
+    transaction.say("SET LOCAL lock_timeout = 200").await?;
     transaction.run(sqlx::query("SELECT handstamp.make_partitions($1)").bind(AHEAD)).await?;
     transaction.commit().await
 }

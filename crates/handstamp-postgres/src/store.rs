@@ -137,18 +137,23 @@ impl Drop for PostgresStore {
     }
 }
 
-/// Says that this process lives, for ever, and looks after the months ahead.
+/// Says that this process lives, for ever, and looks after the months ahead, soon again where that
+/// could not be.
 async fn live(desk: Arc<Desk>, link: Link) {
+    let mut next = 1;
     for turn in 1_u32.. {
         tokio::time::sleep(SIGN_OF_LIFE).await;
         let seat = desk.seat().await;
         if let Err(fault) = seat.live(&link).await {
             tracing::debug!(%fault, "PostgreSQL was not told that this process lives");
         }
-        if turn % A_DAY == 0
-            && let Err(fault) = schema::make_partitions(&link).await
-        {
-            tracing::warn!(%fault, "the months ahead have no partitions; their events lie elsewhere");
+        if turn == next {
+            let made = schema::make_partitions(&link).await;
+            if let Err(fault) = &made {
+                tracing::debug!(%fault, "a month ahead has no partition yet");
+            }
+            let is_soon = made.is_err_and(|fault| fault.is_of_locks());
+            next = turn.saturating_add(if is_soon { 1 } else { A_DAY });
         }
     }
 }

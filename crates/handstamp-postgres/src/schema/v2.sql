@@ -12,8 +12,37 @@ ALTER TABLE handstamp.changes
     ALTER COLUMN mark SET DEFAULT hashtextextended(gen_random_uuid()::TEXT, 0);
 
 -- Whoever may make an operator in a schema of the search path would have it run by whoever calls these.
-ALTER FUNCTION handstamp.make_partitions(INTEGER) SET search_path = pg_catalog, pg_temp;
 ALTER FUNCTION handstamp.drop_partitions() SET search_path = pg_catalog, pg_temp;
+
+-- Makes the partitions of this month and of the next ones, where they are missing. A month of which
+-- events lie elsewhere already has none: they stay where they are. Commits go on meanwhile: a partition
+-- that is attached locks them out of nothing, as one that is made in its place would.
+CREATE OR REPLACE FUNCTION handstamp.make_partitions(ahead INTEGER) RETURNS VOID LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    month TIMESTAMP;
+    name TEXT;
+BEGIN
+    FOR turn IN 0..ahead LOOP
+        month := date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => turn);
+        name := 'events_' || to_char(month, 'YYYY_MM');
+        CONTINUE WHEN to_regclass('handstamp.' || name) IS NOT NULL;
+        BEGIN
+            EXECUTE format(
+                'CREATE TABLE handstamp.%I (LIKE handstamp.events INCLUDING DEFAULTS)', name
+            );
+            EXECUTE format(
+                'ALTER TABLE handstamp.events ATTACH PARTITION handstamp.%I FOR VALUES FROM (%s) TO (%s)',
+                name,
+                (extract(epoch FROM month) * 1000.0)::BIGINT,
+                (extract(epoch FROM month + INTERVAL '1 month') * 1000.0)::BIGINT
+            );
+        EXCEPTION WHEN check_violation THEN
+            NULL;
+        END;
+    END LOOP;
+END
+$$;
 
 -- Everything that a batch writes: the row of the writer ($1 to $9), heads ($10 to $18), records ($19 to
 -- $45), events ($46 to $59), their seal ($60, $61) and the line of the change log ($62). Answers

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use handstamp_core::conformance::World;
 use handstamp_core::conformance::sample::{self, at, subject};
 use handstamp_core::head::Head;
-use handstamp_core::id::{SessionId, Subject};
+use handstamp_core::id::Subject;
 use handstamp_core::record::Record;
 use handstamp_core::store::{HeadChange, HeadTarget, Outcome, Refusal, SessionStore};
 use handstamp_postgres::PostgresStore;
@@ -130,27 +130,4 @@ async fn where_transactions_see_one_moment_only_commits_are_right_all_the_same()
     for turn in 0..6 {
         record = replaced(if turn % 2 == 0 { &one } else { &two }, &record).await;
     }
-}
-
-#[tokio::test]
-async fn a_schema_of_the_first_version_is_brought_up_with_all_that_is_in_it() {
-    let database = Database::empty().await;
-    let first = include_str!("../../src/schema/v1.sql");
-    database
-        .run(&format!(
-            "CREATE SCHEMA handstamp;
-             CREATE TABLE handstamp.versions
-                 (version BIGINT PRIMARY KEY, done_at TIMESTAMPTZ NOT NULL DEFAULT now());
-             {first};
-             INSERT INTO handstamp.versions (version) VALUES (1);
-             INSERT INTO handstamp.deployment (epoch, partition_key)
-                 VALUES (3, decode(repeat('07', 32), 'hex'));
-             INSERT INTO handstamp.heads VALUES ('alice', 9, 2, 4, FALSE, NULL, 0, 3, NULL)"
-        ))
-        .await;
-    let world = world(&database).await;
-    let session = world.begin(&subject("alice")).await;
-    assert_eq!((session.epoch, session.deployment_epoch), (4, 3));
-    let due: Vec<SessionId> = world.due(session.due_at()).await;
-    assert_eq!(due, [session.id], "what is due is found by the new index");
 }

@@ -19,5 +19,6 @@ mod open;
 mod restored;
 mod servers;
 mod surviving;
+mod tables;
 mod taken;
 mod views;
