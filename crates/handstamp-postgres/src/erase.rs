@@ -7,6 +7,7 @@ use handstamp_core::record::Record;
 use crate::age::{Steps, again};
 use crate::fault::Fault;
 use crate::link::{Link, Transaction, With};
+use crate::list::created_at;
 use crate::rows::{self, Columns, Texts, columns, signed};
 
 /// Events or records in one transaction.
@@ -113,11 +114,9 @@ async fn tombstones(
     let mut last = None;
     for row in &found {
         let id = Columns::of(row).id("id")?;
+        last = Some((created_at(row)?.as_millis(), *id.as_bytes()));
         match rows::read(&mut Columns::of(row)) {
-            Ok(record) => {
-                last = Some((record.created_at.as_millis(), *id.as_bytes()));
-                blank(&mut transaction, record).await?;
-            }
+            Ok(record) => blank(&mut transaction, record).await?,
             Err(fault) => tracing::error!(
                 %id, %fault, "a record cannot be read, nor what is personal in it erased"
             ),

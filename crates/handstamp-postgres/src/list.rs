@@ -58,7 +58,8 @@ pub(crate) async fn scan(
 /// Where `created_at` stands among the columns of a record.
 const CREATED_AT: usize = 9;
 
-fn created_at(row: &sqlx::postgres::PgRow) -> Result<Timestamp, Fault> {
+/// When the record of a row began, whatever else of it can be read.
+pub(crate) fn created_at(row: &sqlx::postgres::PgRow) -> Result<Timestamp, Fault> {
     let mut columns = Columns::of(row);
     columns.skip(CREATED_AT);
     columns.time("created_at")

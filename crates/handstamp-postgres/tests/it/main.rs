@@ -21,4 +21,5 @@ mod servers;
 mod surviving;
 mod tables;
 mod taken;
+mod unreadable;
 mod views;
