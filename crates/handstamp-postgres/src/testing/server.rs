@@ -49,6 +49,7 @@ hostssl all all 127.0.0.0/8 trust
 pub struct Server {
     folder: PathBuf,
     programs: PathBuf,
+    port: String,
     /// Closed when this process ends.
     line: Option<ChildStdin>,
     guard: Child,
@@ -74,7 +75,8 @@ async fn make(server: &Server) {
 }
 
 impl Server {
-    /// Starts one with these settings: `["fsync=off"]`.
+    /// Starts one with these settings: `["fsync=off"]`. Its socket is that of port 5432 unless they
+    /// say another.
     ///
     /// # Panics
     /// Where PostgreSQL is not installed, or does not start.
@@ -138,7 +140,9 @@ impl Server {
         let line = guard.stdin.take().unwrap();
         let mut started = String::new();
         BufReader::new(guard.stdout.take().unwrap()).read_line(&mut started).unwrap();
-        let server = Self { folder, programs, line: Some(line), guard };
+        let port = settings.iter().find_map(|setting| setting.strip_prefix("port="));
+        let port = port.unwrap_or("5432").to_owned();
+        let server = Self { folder, programs, port, line: Some(line), guard };
         server.until_ready();
         server
     }
@@ -162,7 +166,7 @@ impl Server {
     fn until_ready(&self) {
         for _ in 0..600 {
             let mut ready = Command::new(self.programs.join("pg_isready"));
-            ready.arg("-q").arg("-h").arg(&self.folder).args(["-U", OWNER]);
+            ready.arg("-q").arg("-h").arg(&self.folder).args(["-U", OWNER, "-p", &self.port]);
             if ready.status().unwrap().success() {
                 return;
             }
@@ -174,7 +178,8 @@ impl Server {
 
     /// The address of a database in it.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://{OWNER}@localhost/{database}?host={}", self.folder.display())
+        let (port, folder) = (&self.port, self.folder.display());
+        format!("postgres://{OWNER}@localhost:{port}/{database}?host={folder}")
     }
 
     /// Makes a database as a copy of another.

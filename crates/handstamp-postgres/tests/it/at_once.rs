@@ -1,6 +1,7 @@
 //! Batches that are written in one round trip, decided on what a process knows by heart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use handstamp_core::conformance::World;
 use handstamp_core::conformance::sample::{self, at, subject};
@@ -130,4 +131,16 @@ async fn where_transactions_see_one_moment_only_commits_are_right_all_the_same()
     for turn in 0..6 {
         record = replaced(if turn % 2 == 0 { &one } else { &two }, &record).await;
     }
+    // Whoever ends everybody holds this lock; what a commit that waits for it sees is from before that.
+    let mut ending = database.connect().await;
+    let lock = "BEGIN; SELECT pg_advisory_xact_lock(5206528699579780432)";
+    sqlx::raw_sql(lock).execute(&mut ending).await.unwrap();
+    let begins = tokio::spawn(async move { one.begin(&subject("alice")).await });
+    while database.count("pg_locks WHERE locktype = 'advisory' AND NOT granted").await == 0 {
+        assert!(!begins.is_finished());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let end = "UPDATE handstamp.deployment SET epoch = epoch + 1; COMMIT";
+    sqlx::raw_sql(end).execute(&mut ending).await.unwrap();
+    assert_eq!(begins.await.unwrap().deployment_epoch, 1, "of the epoch that holds by then");
 }

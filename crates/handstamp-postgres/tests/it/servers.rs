@@ -1,11 +1,15 @@
 //! Servers that cannot be used: a standby, one whose certificate nobody knows, one that is full.
 
 use std::error::Error;
+use std::net::TcpListener;
 use std::process::Command;
+use std::time::Duration;
 
 use handstamp_core::store::SessionStore;
 use handstamp_postgres::testing::Server;
 use handstamp_postgres::{PostgresError, PostgresStore};
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
 
 /// What is told of an error with its causes.
 fn told(error: &PostgresError) -> String {
@@ -55,12 +59,12 @@ fn certificate(name: &str) -> (String, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_known_by_its_certificate_and_another_is_refused() {
-    // An address of its own, so that the port may be the usual one.
-    let id = std::process::id();
-    let address = format!("127.{}.{}.{}", 77 + id % 100, id / 250 % 250, 1 + id % 250);
-    let server = Server::start(&["fsync=off", &format!("listen_addresses={address}")]);
+    let address = "127.0.0.1";
+    let port = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port();
+    let [listens, at] = [format!("listen_addresses={address}"), format!("port={port}")];
+    let server = Server::start(&["fsync=off", &listens, &at]);
     server.create("shop", "template0").await;
-    let (own, key) = certificate(&address);
+    let (own, key) = certificate(address);
     server.speak_tls(&own, &key).await;
     let folder = tempfile::tempdir().unwrap();
     let ca = |name: &str, text: &str| {
@@ -68,8 +72,8 @@ async fn a_server_is_known_by_its_certificate_and_another_is_refused() {
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let (right, wrong) = (ca("right.pem", &own), ca("wrong.pem", &certificate(&address).0));
-    let url = |rest: &str| format!("postgres://handstamp@{address}/shop?{rest}");
+    let (right, wrong) = (ca("right.pem", &own), ca("wrong.pem", &certificate(address).0));
+    let url = |rest: &str| format!("postgres://handstamp@{address}:{port}/shop?{rest}");
     let checked = |ca: &str| url(&format!("sslmode=verify-full&sslrootcert={ca}"));
     PostgresStore::open(&checked(&right)).await.unwrap();
     PostgresStore::open(&url("sslmode=require")).await.unwrap();
@@ -89,9 +93,18 @@ async fn a_server_whose_connections_are_all_in_use_is_said_to_have_none() {
         Server::start(&["fsync=off", "max_connections=5", "superuser_reserved_connections=0"]);
     server.create("shop", "template0").await;
     let mut held = Vec::new();
-    for _ in 0..5 {
-        held.push(server.connect("postgres").await);
+    // Those that made the database may not be gone yet.
+    let options: PgConnectOptions = server.url("postgres").parse().unwrap();
+    for _ in 0..3000 {
+        match options.connect().await {
+            Ok(connection) => held.push(connection),
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+        if held.len() == 5 {
+            break;
+        }
     }
+    assert_eq!(held.len(), 5);
     let error = refused(&server.url("shop")).await;
     assert!(matches!(error, PostgresError::Exhausted(_)), "{error:?}");
     drop(held);
