@@ -7,9 +7,10 @@ use reqwest::header::{
     AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderValue, LOCATION,
     PROXY_AUTHORIZATION, TRANSFER_ENCODING, USER_AGENT,
 };
-use reqwest::{Client, Method, Request, Response, StatusCode, redirect};
+use reqwest::{Client, ClientBuilder, Method, Request, Response, StatusCode};
 use url::Url;
 
+use crate::address::{AddressError, Plain, Ways};
 use crate::backend::bearer;
 use crate::error::AuthError;
 use crate::manager::SessionManager;
@@ -29,11 +30,14 @@ const IDEMPOTENCY_KEY: &str = handstamp_protocol::headers::IDEMPOTENCY_KEY;
 /// the 401 says so by [`NotSentAgain`]. A 403 is an answer like any other.
 ///
 /// # Security
-/// Token and cookies go to the origins named here, by scheme, host and port. A redirect to another
-/// one is followed without them, and without any `Authorization` or `Cookie` of the caller's.
+/// Token and cookies go to the origins named here, by scheme, host and port; without TLS to this
+/// machine only, and there through no proxy. A redirect to another
+/// one is followed without them, and without any `Authorization` or `Cookie` of the caller's, and
+/// so is everything after it: whoever is not named here chooses no request that carries them. A
+/// request is not sent again for another user than the one it was meant for.
 #[derive(Clone)]
 pub struct HttpClient {
-    client: Client,
+    ways: Ways,
     manager: SessionManager,
     origins: Arc<[url::Origin]>,
 }
@@ -59,6 +63,9 @@ pub enum HttpError {
     /// What was given as an origin is none.
     #[error("not an origin: {0}")]
     Origin(String),
+    /// An origin of another machine is not `https`: whoever is on the way could read the tokens.
+    #[error("without TLS nothing is sent to {0}")]
+    Plain(String),
 }
 
 impl From<reqwest::Error> for HttpError {
@@ -69,30 +76,48 @@ impl From<reqwest::Error> for HttpError {
 
 impl HttpClient {
     /// A client of its own that sends the session to these origins: `https://api.example.com`.
+    /// Through the proxies that the environment names, but for origins on this machine.
     ///
     /// # Errors
-    /// [`HttpError::Origin`], and [`HttpError::Request`] where there can be no HTTP client.
+    /// [`HttpError::Origin`], [`HttpError::Plain`], and [`HttpError::Request`] where there can be
+    /// no HTTP client.
     pub fn new(manager: SessionManager, origins: &[&str]) -> Result<Self, HttpError> {
-        let client = Client::builder().redirect(redirect::Policy::none()).build()?;
-        Self::with_client(client, manager, origins)
+        Self::at(manager, read(origins, Plain::Here)?, |builder| builder)
+    }
+
+    /// The same for origins that need not be `https`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), but for [`HttpError::Plain`].
+    ///
+    /// # Security
+    /// Over plain HTTP whoever is on the way has the tokens. For networks that encrypt by
+    /// themselves.
+    pub fn dangerously_plain(manager: SessionManager, origins: &[&str]) -> Result<Self, HttpError> {
+        Self::at(manager, read(origins, Plain::Anywhere)?, |builder| builder)
     }
 
     /// The same through a client of the caller's. It must follow no redirects by itself
     /// (`redirect::Policy::none()`) and keep no cookies.
     ///
     /// # Errors
-    /// [`HttpError::Origin`].
+    /// [`HttpError::Origin`] and [`HttpError::Plain`].
     pub fn with_client(
         client: Client,
         manager: SessionManager,
         origins: &[&str],
     ) -> Result<Self, HttpError> {
-        let origins = origins.iter().map(|text| {
-            let origin = Url::parse(text).ok().map(|url| url.origin());
-            let origin = origin.filter(url::Origin::is_tuple);
-            origin.ok_or_else(|| HttpError::Origin((*text).to_owned()))
-        });
-        Ok(Self { client, manager, origins: origins.collect::<Result<_, _>>()? })
+        let urls = read(origins, Plain::Here)?;
+        Ok(Self { ways: Ways::through(client), manager, origins: origins_of(&urls) })
+    }
+
+    pub(crate) fn at(
+        manager: SessionManager,
+        urls: Vec<Url>,
+        settings: impl Fn(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, HttpError> {
+        let origins = origins_of(&urls);
+        Ok(Self { ways: Ways::to(&urls, settings)?, manager, origins })
     }
 
     /// Puts the session onto a request, for whoever sends it himself. Renews the tokens first if
@@ -113,9 +138,14 @@ impl HttpClient {
             return Err(not_to(request.url()).into());
         }
         let mut next = request;
+        let mut has_left = false;
         for _ in 0..=HOPS {
+            has_left |= !self.is_allowed(next.url());
             let again = next.try_clone();
-            let response = self.send_one(next).await?;
+            let response = match has_left {
+                true => self.ways.client(next.url()).execute(next).await?,
+                false => self.send_one(next).await?,
+            };
             let Some(target) = target_of(&response) else { return Ok(response) };
             match again.map(|request| redirected(request, response.status(), target)) {
                 Some(request) => next = request,
@@ -126,62 +156,53 @@ impl HttpClient {
     }
 
     async fn send_one(&self, mut request: Request) -> Result<Response, HttpError> {
-        if !self.is_allowed(request.url()) {
-            return Ok(self.client.execute(request).await?);
-        }
         let again = if may_be_sent_twice(&request) { request.try_clone() } else { None };
-        let generation = self.put_on(&mut request).await?.generation;
-        let response = self.execute(request).await?;
+        let session = self.put_on(&mut request).await?;
+        let response = self.execute(request, &session).await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
         let Some(mut again) = again else {
             // Whoever comes next is to have a better token.
-            self.manager.inner.join_refresh(generation);
+            self.manager.inner.renew_later(&session);
             return Ok(told_so(response));
         };
-        match self.manager.inner.renewed_token(generation).await {
-            Ok(_) => {
-                self.put_on(&mut again).await?;
-                self.execute(again).await
+        match self.manager.inner.renewed(&session).await {
+            Ok(session) => {
+                carry(&session, &mut again)?;
+                self.execute(again, &session).await
             }
             Err(_) => Ok(response),
         }
     }
 
     /// Puts the session onto a request, as it is then; answers with it.
-    pub(crate) async fn put_on(&self, request: &mut Request) -> Result<Arc<Session>, AuthError> {
+    async fn put_on(&self, request: &mut Request) -> Result<Arc<Session>, AuthError> {
         if !self.is_allowed(request.url()) {
             return Err(not_to(request.url()));
         }
-        self.manager.token().await?;
-        let session = self.manager.inner.session().ok_or(AuthError::NotAuthenticated)?;
-        let value = bearer(session.token()).ok_or(AuthError::NotAuthenticated)?;
-        let cookies = session.cookies.header(request.url());
-        let headers = request.headers_mut();
-        headers.insert(AUTHORIZATION, value);
-        if let Some(mut cookies) = cookies.and_then(|text| HeaderValue::try_from(text).ok()) {
-            cookies.set_sensitive(true);
-            headers.insert(COOKIE, cookies);
-        }
-        let agent = session.metadata.user_agent.as_deref();
-        if let Some(agent) = agent.and_then(|agent| HeaderValue::from_str(agent).ok()) {
-            headers.entry(USER_AGENT).or_insert(agent);
-        }
+        let session = self.manager.inner.usable().await?;
+        carry(&session, request)?;
         Ok(session)
     }
 
-    /// Sends a request and notes what its answer means for the session.
-    pub(crate) async fn execute(&self, request: Request) -> Result<Response, HttpError> {
+    /// Sends a request and notes what its answer means for the session that it carries.
+    pub(crate) async fn execute(
+        &self,
+        request: Request,
+        session: &Session,
+    ) -> Result<Response, HttpError> {
         let url = request.url().clone();
-        let response = self.client.execute(request).await?;
+        let response = self.ways.client(&url).execute(request).await?;
         let changes = AuthCookies::parse_from_headers(&url, response.headers());
-        let noted = async {
-            self.manager.update_cookies(changes).await?;
-            self.manager.mark_api_call(url.host_str()).await
-        };
-        if let Err(error) = noted.await {
-            tracing::warn!(%error, "what an answer means for the session could not be kept");
+        let changes = Some(&changes).filter(|changes| !changes.is_empty());
+        match self.manager.inner.note_use(session, url.host_str(), changes).await {
+            Ok(()) => {}
+            // Whoever is signed in now has nothing to do with it.
+            Err(error) if matches!(error, AuthError::Replaced) || error.needs_sign_in() => {}
+            Err(error) => {
+                tracing::warn!(%error, "what an answer means for the session could not be kept");
+            }
         }
         Ok(response)
     }
@@ -195,6 +216,43 @@ impl HttpClient {
     pub(crate) fn is_allowed(&self, url: &Url) -> bool {
         self.origins.contains(&url.origin())
     }
+}
+
+/// Reads origins.
+pub(crate) fn read(origins: &[&str], plain: Plain) -> Result<Vec<Url>, HttpError> {
+    let read = origins.iter().map(|text| {
+        let none = || HttpError::Origin((*text).to_owned());
+        let url = Url::parse(text).map_err(|_| none())?;
+        if !url.origin().is_tuple() {
+            return Err(none());
+        }
+        match plain.check(&url) {
+            Err(AddressError::Plain(origin)) => Err(HttpError::Plain(origin)),
+            _ => Ok(url),
+        }
+    });
+    read.collect()
+}
+
+fn origins_of(urls: &[Url]) -> Arc<[url::Origin]> {
+    urls.iter().map(Url::origin).collect()
+}
+
+/// Writes a session's credentials onto a request.
+pub(crate) fn carry(session: &Session, request: &mut Request) -> Result<(), AuthError> {
+    let value = bearer(session.token()).ok_or(AuthError::NotAuthenticated)?;
+    let cookies = session.cookies.header(request.url());
+    let headers = request.headers_mut();
+    headers.insert(AUTHORIZATION, value);
+    if let Some(mut cookies) = cookies.and_then(|text| HeaderValue::try_from(text).ok()) {
+        cookies.set_sensitive(true);
+        headers.insert(COOKIE, cookies);
+    }
+    let agent = session.metadata.user_agent.as_deref();
+    if let Some(agent) = agent.and_then(|agent| HeaderValue::from_str(agent).ok()) {
+        headers.entry(USER_AGENT).or_insert(agent);
+    }
+    Ok(())
 }
 
 fn told_so(mut response: Response) -> Response {

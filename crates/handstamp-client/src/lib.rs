@@ -23,6 +23,8 @@ mod state;
 mod token;
 
 pub mod accounts;
+#[cfg(feature = "reqwest")]
+pub mod address;
 pub mod backend;
 pub mod guard;
 #[cfg(feature = "reqwest")]

@@ -17,7 +17,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::callback::{Callback, Came};
-use super::notes;
+use super::{http, notes};
 use crate::failure::{Exit, Failure, chain, say};
 use crate::proof;
 
@@ -137,23 +137,16 @@ async fn exchange(
         let error = chain(&error.without_url());
         Failure::new(format!("{page} does not answer: {error}")).with(Exit::Unreachable)
     };
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-    let agent = concat!("handstamp/", env!("CARGO_PKG_VERSION"));
-    let client = client.timeout(ANSWER).user_agent(agent).build().map_err(away)?;
+    let client = http::client(page, ANSWER).map_err(away)?;
     let form = Exchange { grant_type: "authorization_code", code, redirect_uri, code_verifier };
     let mut answer = client.post(format!("{page}/token")).form(&form).send().await.map_err(away)?;
     if answer.status().is_client_error() {
         let line = format!("{page} does not give a session for this code");
         return Err(Failure::new(line).with(Exit::Refused));
     }
-    let mut body = Zeroizing::new(Vec::with_capacity(LARGEST));
-    while let Some(chunk) = answer.chunk().await.map_err(away)? {
-        if body.len() + chunk.len() > LARGEST {
-            break;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    let granted = serde_json::from_slice(&body).ok().filter(|_| answer.status().is_success());
+    let body = http::body(&mut answer, LARGEST).await.map_err(away)?;
+    let granted = body.filter(|_| answer.status().is_success());
+    let granted = granted.and_then(|body| serde_json::from_slice(&body).ok());
     // The text of an error could quote a token.
     let line = || format!("{page} answers what cannot be understood");
     granted.ok_or_else(|| Failure::new(line()).with(Exit::Unreachable))

@@ -9,13 +9,16 @@ use handstamp_protocol::{Secret, Time, paths};
 use serde_json::json;
 
 use super::opened::Opened;
-use super::{Flags, browser, failures, notes, paste};
+use super::{Flags, browser, failures, http, notes, paste};
 use crate::failure::{Exit, Failure, chain, say};
 use crate::folders::make_private;
 use crate::output;
 
 /// How long the service may take to say whether it knows a token.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// No answer to that is larger, in bytes.
+const LARGEST: usize = 64 * 1024;
 
 /// How refresh tokens begin.
 const REFRESH: &str = "hsr_";
@@ -164,16 +167,20 @@ async fn ask_about(service: &str, token: &Secret) -> Result<(), Failure> {
         let line = format!("there is no session service at {service}: {}", chain(&error));
         Failure::new(line).with(Exit::Unreachable)
     };
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-    let client = client.timeout(PATIENCE).build().map_err(away)?;
+    let client = http::client(service, PATIENCE).map_err(away)?;
     let request = client.post(format!("{service}{}", paths::WHY));
     let request = request.json(&WhyRequest { token: token.clone() });
-    let answer = request.send().await.map_err(away)?;
+    let mut answer = request.send().await.map_err(away)?;
     if answer.status() == reqwest::StatusCode::UNAUTHORIZED {
         let line = format!("{service} does not know this token");
         return Err(Failure::new(line).with(Exit::SignIn));
     }
-    let why: Why = answer.error_for_status().map_err(away)?.json().await.map_err(away)?;
+    let status = answer.error_for_status_ref().map(drop);
+    status.map_err(away)?;
+    let body = http::body(&mut answer, LARGEST).await.map_err(away)?;
+    let why: Option<Why> = body.and_then(|body| serde_json::from_slice(&body).ok());
+    let line = || format!("there is no session service at {service}: its answer is of none");
+    let why = why.ok_or_else(|| Failure::new(line()).with(Exit::Unreachable))?;
     if why.is_active {
         return Ok(());
     }

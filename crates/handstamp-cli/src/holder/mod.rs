@@ -10,6 +10,7 @@ mod browser;
 mod callback;
 pub(crate) mod devices;
 mod failures;
+mod http;
 mod keep;
 #[cfg(target_os = "linux")]
 mod keyring;

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use handstamp_client::HandstampBackend;
+use handstamp_client::address::AddressError;
 use handstamp_protocol::Time;
 use handstamp_protocol::sessions::Reason;
 use serde::{Deserialize, Serialize};
-use url::{Host, Url};
+use url::Url;
 
 use crate::failure::{Exit, Failure};
 
@@ -81,23 +82,13 @@ pub(super) fn forget_end(path: &Path) {
 pub(super) fn address(text: &str) -> Result<String, Failure> {
     let line = || format!("{text:?} is not the address of a service, like https://id.example.com");
     let url = Url::parse(text).map_err(|_| Failure::new(line()).with(Exit::Usage))?;
-    if HandstampBackend::new(text).is_err() {
-        return Err(Failure::new(line()).with(Exit::Usage));
-    }
-    if url.scheme() != "https" && !is_here(&url) {
-        let line = format!("{text} is not https: whoever is on the way could read the tokens");
-        return Err(Failure::new(line).with(Exit::Refused));
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// Whether an address is of this machine.
-pub(super) fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
+    match HandstampBackend::new(text) {
+        Ok(_) => Ok(url.as_str().trim_end_matches('/').to_owned()),
+        Err(AddressError::Plain(_)) => {
+            let line = format!("{text} is not https: whoever is on the way could read the tokens");
+            Err(Failure::new(line).with(Exit::Refused))
+        }
+        Err(_) => Err(Failure::new(line()).with(Exit::Usage)),
     }
 }
 

@@ -15,10 +15,13 @@ use handstamp_protocol::sessions::{Reason, SessionList};
 use handstamp_protocol::status::Status;
 
 #[cfg(feature = "reqwest")]
+pub use crate::address::AddressError;
+#[cfg(feature = "reqwest")]
 pub use oauth::OauthBackend;
 #[cfg(feature = "reqwest")]
+pub use service::HandstampBackend;
+#[cfg(feature = "reqwest")]
 pub(crate) use service::bearer;
-pub use service::{AddressError, HandstampBackend};
 #[cfg(feature = "websocket")]
 pub(crate) use wire::{CONNECT, failure};
 

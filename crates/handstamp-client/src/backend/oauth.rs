@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::RequestBuilder;
 use serde::Deserialize;
 use url::Url;
 
-use super::service::{AddressError, endpoint};
 use super::wire::{self, Read};
 use super::{Answer, AuthBackend, BackendError, Granted, RefreshCall};
+use crate::address::{AddressError, Plain, Ways};
 use crate::token::Token;
 
 /// A token endpoint, and perhaps one that revokes, for a client that has no secret: a native
@@ -19,7 +19,8 @@ use crate::token::Token;
 /// takes the second try for theft. That is why no process asks while another one may have asked.
 #[derive(Clone, Debug)]
 pub struct OauthBackend {
-    client: Client,
+    ways: Ways,
+    plain: Plain,
     token: Url,
     revocation: Option<Url>,
     client_id: String,
@@ -44,21 +45,43 @@ impl OauthBackend {
     /// # Errors
     /// [`AddressError`].
     pub fn new(token_endpoint: &str, client_id: impl Into<String>) -> Result<Self, AddressError> {
-        Ok(Self {
-            client: wire::client().map_err(AddressError::Client)?,
-            token: endpoint(token_endpoint)?,
-            revocation: None,
-            client_id: client_id.into(),
-        })
+        Self::at(token_endpoint, client_id.into(), Plain::Here)
+    }
+
+    /// The same at an address that need not be `https`, as need not that of the revocation.
+    ///
+    /// # Errors
+    /// [`AddressError`].
+    ///
+    /// # Security
+    /// Over plain HTTP whoever is on the way has the tokens. For networks that encrypt by
+    /// themselves.
+    pub fn dangerously_plain(
+        token_endpoint: &str,
+        client_id: impl Into<String>,
+    ) -> Result<Self, AddressError> {
+        Self::at(token_endpoint, client_id.into(), Plain::Anywhere)
+    }
+
+    fn at(address: &str, client_id: String, plain: Plain) -> Result<Self, AddressError> {
+        let token = plain.endpoint(address)?;
+        let ways = wire::ways([&token]).map_err(AddressError::Client)?;
+        Ok(Self { ways, plain, token, revocation: None, client_id })
     }
 
     /// With an endpoint that revokes (RFC 7009).
     ///
     /// # Errors
-    /// [`AddressError::Address`].
+    /// [`AddressError`].
     pub fn with_revocation(mut self, address: &str) -> Result<Self, AddressError> {
-        self.revocation = Some(endpoint(address)?);
+        let url = self.plain.endpoint(address)?;
+        self.ways = wire::ways([&self.token, &url]).map_err(AddressError::Client)?;
+        self.revocation = Some(url);
         Ok(self)
+    }
+
+    fn post(&self, url: &Url) -> RequestBuilder {
+        self.ways.client(url).post(url.clone())
     }
 
     async fn exchange(&self, call: RefreshCall) -> Result<Granted, BackendError> {
@@ -67,7 +90,7 @@ impl OauthBackend {
             ("refresh_token", call.token.expose()),
             ("client_id", &self.client_id),
         ];
-        let read = wire::send(self.client.post(self.token.clone()).form(&form)).await?;
+        let read = wire::send(self.post(&self.token).form(&form)).await?;
         if !read.status.is_success() {
             return Err(refusal(&read).unwrap_or_else(|| read.failure()));
         }
@@ -98,13 +121,13 @@ impl AuthBackend for OauthBackend {
 
     fn revoke(&self, refresh_token: Token) -> Answer<'_, ()> {
         Box::pin(async move {
-            let Some(url) = self.revocation.clone() else { return Err(BackendError::Unsupported) };
+            let Some(url) = &self.revocation else { return Err(BackendError::Unsupported) };
             let form = [
                 ("token", refresh_token.expose()),
                 ("token_type_hint", "refresh_token"),
                 ("client_id", &self.client_id),
             ];
-            let read = wire::send(self.client.post(url).form(&form)).await?;
+            let read = wire::send(self.post(url).form(&form)).await?;
             if read.status.is_success() { Ok(()) } else { Err(read.failure()) }
         })
     }

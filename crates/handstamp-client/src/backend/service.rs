@@ -19,49 +19,55 @@ use url::Url;
 
 use super::wire::{self, Read};
 use super::{Answer, AuthBackend, BackendError, Granted, RefreshCall};
+use crate::address::{AddressError, Plain};
 use crate::session::UserInfo;
 use crate::token::Token;
 
 /// `handstamp serve`, at an address.
 ///
 /// # Security
-/// Redirects are not followed, so tokens go to nobody else. Over plain HTTP they can be read on the
-/// way: use HTTPS beyond the own machine.
+/// Redirects are not followed, so tokens go to nobody else. Without TLS they go to this machine only,
+/// and through no proxy.
 #[derive(Clone, Debug)]
 pub struct HandstampBackend {
     client: Client,
     base: String,
 }
 
-/// The address is none of a service.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AddressError {
-    /// It is no absolute URL of HTTP, or has a query, a fragment or a password.
-    #[error("not the address of a server")]
-    Address,
-    /// There can be no HTTP client here.
-    #[error("no HTTP client could be made")]
-    Client(#[source] reqwest::Error),
-}
-
 impl HandstampBackend {
-    /// The service at this address: `https://id.example.com`.
+    /// The service at this address: `https://id.example.com`. Through the proxies that the
+    /// environment names, but for a service on this machine.
     ///
     /// # Errors
     /// [`AddressError`].
     pub fn new(address: &str) -> Result<Self, AddressError> {
-        Self::with_client(wire::client().map_err(AddressError::Client)?, address)
+        Self::at(Plain::Here.endpoint(address)?)
+    }
+
+    /// The same at an address that need not be `https`.
+    ///
+    /// # Errors
+    /// [`AddressError`].
+    ///
+    /// # Security
+    /// Over plain HTTP whoever is on the way has the tokens. For networks that encrypt by
+    /// themselves.
+    pub fn dangerously_plain(address: &str) -> Result<Self, AddressError> {
+        Self::at(Plain::Anywhere.endpoint(address)?)
     }
 
     /// The same through a client of the caller's, for proxies and certificates of its own. It
     /// should follow no redirects.
     ///
     /// # Errors
-    /// [`AddressError::Address`].
+    /// [`AddressError::Address`] and [`AddressError::Plain`].
     pub fn with_client(client: Client, address: &str) -> Result<Self, AddressError> {
-        let base = endpoint(address)?;
-        Ok(Self { client, base: base.as_str().trim_end_matches('/').to_owned() })
+        Ok(Self { client, base: base(&Plain::Here.endpoint(address)?) })
+    }
+
+    fn at(url: Url) -> Result<Self, AddressError> {
+        let ways = wire::ways([&url]).map_err(AddressError::Client)?;
+        Ok(Self { client: ways.client(&url).clone(), base: base(&url) })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -89,13 +95,8 @@ impl HandstampBackend {
     }
 }
 
-/// An address that tokens may be sent to.
-pub(super) fn endpoint(address: &str) -> Result<Url, AddressError> {
-    let url = Url::parse(address).map_err(|_| AddressError::Address)?;
-    let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
-    let has_more = url.query().is_some() || url.fragment().is_some();
-    let has_user = !url.username().is_empty() || url.password().is_some();
-    if !is_http || has_more || has_user { Err(AddressError::Address) } else { Ok(url) }
+fn base(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
 }
 
 fn authorized(

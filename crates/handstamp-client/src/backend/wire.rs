@@ -4,9 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use handstamp_protocol::Time;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{RequestBuilder, Response, StatusCode};
+use url::Url;
 
 use super::BackendError;
+use crate::address::Ways;
 
 /// How long a connection may take.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -29,9 +31,9 @@ pub(crate) fn failure(response: &Response) -> BackendError {
     Read { status, headers, body: Vec::new() }.failure()
 }
 
-/// A client that follows no redirects: a token goes to nobody else.
-pub(super) fn client() -> Result<Client, reqwest::Error> {
-    Client::builder().redirect(redirect::Policy::none()).connect_timeout(CONNECT).build()
+/// Clients for these addresses.
+pub(super) fn ways<'a>(to: impl IntoIterator<Item = &'a Url>) -> Result<Ways, reqwest::Error> {
+    Ways::to(to, |builder| builder.connect_timeout(CONNECT))
 }
 
 /// Sends a request and reads its answer.

@@ -55,6 +55,19 @@ impl Inner {
     }
 
     pub(super) async fn token(self: &Arc<Self>) -> Result<Token, AuthError> {
+        let session = match self.usable().await {
+            // Whoever asks for a token means whoever is signed in.
+            Err(AuthError::Replaced) => self.usable().await,
+            session => session,
+        };
+        Ok(session?.token().clone())
+    }
+
+    /// The session, once its access token can be sent.
+    ///
+    /// # Errors
+    /// [`AuthError::Replaced`] if another session took its place while it was renewed.
+    pub(crate) async fn usable(self: &Arc<Self>) -> Result<Arc<Session>, AuthError> {
         self.restore().await?;
         let session = self.session().ok_or_else(|| self.nobody())?;
         if !self.is_expired(&session) {
@@ -62,19 +75,27 @@ impl Inner {
             if self.is_due(&session) && may_ask && session.tokens.refresh_token.is_some() {
                 self.join_refresh(session.generation);
             }
-            return Ok(session.token().clone());
+            return Ok(session);
         }
         if session.tokens.refresh_token.is_none() {
             return Err(AuthError::TokenExpired);
         }
-        self.renewed_token(session.generation).await
+        self.renewed(&session).await
     }
 
-    /// The access token of a generation after this one, good if the server can be asked.
-    pub(crate) async fn renewed_token(
+    /// The same session with the tokens of a later generation, good if the server can be asked.
+    ///
+    /// # Errors
+    /// [`AuthError::Replaced`] if another one is there.
+    ///
+    /// # Security
+    /// What was meant for one user is never done with the tokens of another.
+    pub(crate) async fn renewed(
         self: &Arc<Self>,
-        mut generation: u64,
-    ) -> Result<Token, AuthError> {
+        than: &Session,
+    ) -> Result<Arc<Session>, AuthError> {
+        self.still(than)?;
+        let mut generation = than.generation;
         // What another process left behind may be past its time too.
         for _ in 0..RENEWALS {
             match self.refresh_from(generation).await {
@@ -83,15 +104,69 @@ impl Inner {
                 Outcome::Rejected { .. } => return Err(self.nobody()),
                 _ => {}
             }
-            let session = self.session().ok_or_else(|| self.nobody())?;
+            let session = self.still(than)?;
             if !self.is_expired(&session) {
-                return Ok(session.token().clone());
+                return Ok(session);
             }
             generation = session.generation;
         }
         // Each was over when it came: the machine was too slow, or the server's clock is odd. That
         // is no word about the session.
         Err(AuthError::Offline { retry_at: clock::later(self.clock.now(), AGAIN) })
+    }
+
+    /// Has the tokens after these renewed in the background, if it is still them that are there.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn renew_later(self: &Arc<Self>, than: &Session) {
+        if self.still(than).is_ok() {
+            self.join_refresh(than.generation);
+        }
+    }
+
+    /// The session that is there, if it is of the same sign-in.
+    fn still(&self, one: &Session) -> Result<Arc<Session>, AuthError> {
+        let session = self.session().ok_or_else(|| self.nobody())?;
+        if session.lineage == one.lineage { Ok(session) } else { Err(AuthError::Replaced) }
+    }
+
+    /// Notes that a session was used, with which server, and what that one said about cookies.
+    ///
+    /// # Errors
+    /// [`AuthError::Replaced`] if another one is there: it has nothing to do with that.
+    pub(crate) async fn note_use(
+        &self,
+        of: &Session,
+        server: Option<&str>,
+        cookies: Option<&CookieChanges>,
+    ) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        let last = self.still(of)?.metadata.last_api_call_at;
+        let is_old = last.is_none_or(|at| clock::between(at, now) >= self.config.note_use_every);
+        let is_kept = is_old || cookies.is_some();
+        let save = if is_kept { Save::Configured } else { Save::Never };
+        let changed = self.change(save, |draft| {
+            draft.is_use = cookies.is_none();
+            let session = draft.of(of)?;
+            session.metadata.last_api_call_at = Some(now);
+            if server.is_some() {
+                session.metadata.current_api_server = server.map(str::to_owned);
+            }
+            if let Some(cookies) = cookies {
+                session.cookies.apply(cookies);
+            }
+            Ok(())
+        });
+        changed.await?
+    }
+
+    /// Changes this session, and no other that has taken its place.
+    async fn update(
+        &self,
+        of: &Session,
+        save: Save,
+        mut act: impl FnMut(&mut Session),
+    ) -> Result<(), AuthError> {
+        self.change(save, |draft| draft.of(of).map(&mut act)).await?
     }
 }
 
@@ -230,19 +305,8 @@ impl SessionManager {
     /// # Errors
     /// [`AuthError::NotAuthenticated`] and [`AuthError::Storage`].
     pub async fn mark_api_call(&self, server: Option<&str>) -> Result<(), AuthError> {
-        let inner = &self.inner;
-        let now = inner.clock.now();
-        let session = self.session().await?.ok_or_else(|| inner.nobody())?;
-        let last = session.metadata.last_api_call_at;
-        let is_old = last.is_none_or(|at| clock::between(at, now) >= inner.config.note_use_every);
-        let save = if is_old { Save::Configured } else { Save::Never };
-        self.update_with(save, |session| {
-            session.metadata.last_api_call_at = Some(now);
-            if server.is_some() {
-                session.metadata.current_api_server = server.map(str::to_owned);
-            }
-        })
-        .await
+        let session = self.session().await?.ok_or_else(|| self.inner.nobody())?;
+        self.inner.note_use(&session, server, None).await
     }
 
     /// Changes the session by hand: several things at once, kept once. `act` may run again, on what
@@ -251,26 +315,8 @@ impl SessionManager {
     /// # Errors
     /// [`AuthError::NotAuthenticated`] and [`AuthError::Storage`].
     pub async fn update(&self, act: impl FnMut(&mut Session)) -> Result<(), AuthError> {
-        self.update_with(Save::Configured, act).await
-    }
-
-    async fn update_with(
-        &self,
-        save: Save,
-        mut act: impl FnMut(&mut Session),
-    ) -> Result<(), AuthError> {
-        self.inner.restore().await?;
-        let lineage = self.inner.session().map(|session| session.lineage.clone());
-        let lineage = lineage.ok_or_else(|| self.inner.nobody())?;
-        let changed = self.inner.change(save, |draft| match &mut draft.session {
-            Some(session) if session.lineage == lineage => {
-                act(session);
-                Ok(())
-            }
-            Some(_) => Err(AuthError::Replaced),
-            None => Err(AuthError::NotAuthenticated),
-        });
-        changed.await?
+        let session = self.session().await?.ok_or_else(|| self.inner.nobody())?;
+        self.inner.update(&session, Save::Configured, act).await
     }
 
     /// Takes tokens that the application renewed itself.

@@ -31,7 +31,7 @@ pub struct ClientConfig {
     pub auto_save: bool,
     /// How long to wait for another process that renews the tokens: 15 s by default.
     pub lock_patience: Duration,
-    /// How long a server may take to renew tokens or to revoke them: 10 s by default.
+    /// How long a server may take for any answer: 10 s by default.
     pub answer_within: Duration,
     /// How often a use of the session is written down: 60 s by default. In between it is in
     /// memory.

@@ -41,6 +41,19 @@ pub(crate) struct Draft {
     pub(crate) outbox: Vec<Revocation>,
     /// The session ended by the server's word, for this reason.
     pub(crate) ended: Option<Option<Reason>>,
+    /// Nothing has changed but when the session was last used: nobody who watches is told.
+    pub(crate) is_use: bool,
+}
+
+impl Draft {
+    /// The session, if it is of the same sign-in as this one.
+    pub(super) fn of(&mut self, one: &Session) -> Result<&mut Session, AuthError> {
+        match &mut self.session {
+            Some(session) if session.lineage == one.lineage => Ok(session),
+            Some(_) => Err(AuthError::Replaced),
+            None => Err(AuthError::NotAuthenticated),
+        }
+    }
 }
 
 impl Inner {
@@ -322,6 +335,7 @@ impl Inner {
             None if draft.session.is_some() || before.session.is_some() => Phase::Settled,
             None => before.phase,
         };
+        let is_use = draft.is_use;
         let mut held = self.held_mut();
         // Whether the server can be reached was perhaps found out in between.
         let is_offline = held.is_offline && draft.session.is_some();
@@ -339,7 +353,7 @@ impl Inner {
         };
         self.show_quickly(&held);
         drop(held);
-        self.publish();
+        if is_use { self.show() } else { self.publish() }
     }
 }
 
@@ -357,5 +371,6 @@ fn is_newer(held: &Held, stored: &Stored) -> bool {
 }
 
 fn draft_of(held: &Held) -> Draft {
-    Draft { session: held.session.as_deref().cloned(), outbox: held.outbox.clone(), ended: None }
+    let session = held.session.as_deref().cloned();
+    Draft { session, outbox: held.outbox.clone(), ended: None, is_use: false }
 }

@@ -151,12 +151,6 @@ impl Inner {
         self.state.subscribe()
     }
 
-    /// What the application holds of it.
-    #[cfg(feature = "websocket")]
-    pub(crate) fn manager(self: &Arc<Self>) -> SessionManager {
-        SessionManager { inner: Arc::clone(self) }
-    }
-
     pub(crate) fn set_offline(&self, is_offline: bool) {
         self.held_mut().is_offline = is_offline;
         self.publish();
@@ -169,10 +163,20 @@ impl Inner {
 
     /// Shows the present state to whoever watches. Watchers run in their own tasks.
     pub(crate) fn publish(&self) {
+        self.show_if(|shown, state| !is_same(shown, state));
+    }
+
+    /// The same after a use of the session, which wakes nobody: whoever looks sees it.
+    fn show(&self) {
+        let kind = std::mem::discriminant::<AuthState>;
+        self.show_if(|shown, state| kind(shown) != kind(state));
+    }
+
+    fn show_if(&self, is_changed: impl Fn(&AuthState, &AuthState) -> bool) {
         let is_refreshing = self.flights.is_under_way();
         self.state.send_if_modified(|shown| {
             let state = self.state_of(&self.held(), is_refreshing);
-            let is_changed = !is_same(shown, &state);
+            let is_changed = is_changed(shown, &state);
             *shown = state;
             is_changed
         });

@@ -39,11 +39,7 @@ impl Inner {
     }
 
     async fn revoke(&self, revocation: &Revocation) -> bool {
-        let answer = tokio::select! {
-            answer = self.backend.revoke(revocation.token.clone()) => answer,
-            () = self.clock.sleep(self.config.answer_within) => Err(BackendError::passing()),
-        };
-        match answer {
+        match self.in_time(self.backend.revoke(revocation.token.clone())).await {
             Ok(()) | Err(BackendError::Refused { .. } | BackendError::Unsupported) => true,
             Err(BackendError::Transient { .. }) => false,
             Err(error) => {

@@ -12,19 +12,27 @@ use crate::error::AuthError;
 use crate::token::Token;
 
 impl Inner {
-    /// Asks with the access token; once more with the next one if that one was refused.
+    /// Asks with the access token; once more with the next one of the same session if that one was
+    /// refused.
     async fn ask_with_token<'a, T>(
         self: &'a Arc<Self>,
         call: impl Fn(&'a dyn AuthBackend, Token) -> Answer<'a, T>,
     ) -> Result<T, AuthError> {
-        let token = self.token().await?;
-        let generation = self.session().map_or(0, |session| session.generation);
-        match call(&*self.backend, token).await {
+        let session = self.usable().await?;
+        match self.in_time(call(&*self.backend, session.token().clone())).await {
             Err(BackendError::Refused { .. } | BackendError::Status { status: 401 }) => {
-                let token = self.renewed_token(generation).await?;
-                Ok(call(&*self.backend, token).await?)
+                let session = self.renewed(&session).await?;
+                Ok(self.in_time(call(&*self.backend, session.token().clone())).await?)
             }
             answer => Ok(answer?),
+        }
+    }
+
+    /// An answer of the server, if it comes in time.
+    pub(super) async fn in_time<T>(&self, answer: Answer<'_, T>) -> Result<T, BackendError> {
+        tokio::select! {
+            answer = answer => answer,
+            () = self.clock.sleep(self.config.answer_within) => Err(BackendError::passing()),
         }
     }
 }

@@ -145,7 +145,7 @@ impl SessionManager {
         self.inner
             .for_sure(async move {
                 let asked_at = inner.clock.now();
-                let granted = inner.backend.begin_guest().await?;
+                let granted = inner.in_time(inner.backend.begin_guest()).await?;
                 inner.begin_guest(Session::from((&granted, asked_at))).await
             })
             .await

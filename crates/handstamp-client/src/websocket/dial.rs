@@ -19,7 +19,7 @@ use super::WebSocketError;
 use super::message::Message;
 use super::options::{Credentials, WebSocketOptions};
 use crate::backend::{BackendError, failure};
-use crate::http::{HttpClient, HttpError};
+use crate::http::{HttpClient, HttpError, carry};
 use crate::manager::Inner;
 use crate::session::Session;
 
@@ -58,27 +58,28 @@ impl Dialer {
 
     /// Connects; once more with a renewed token if the present one is refused.
     pub(super) async fn dial(&self) -> Result<Dialed, WebSocketError> {
-        let (session, answer) = self.handshake().await?;
+        let session = self.inner().usable().await?;
+        let answer = self.handshake(&session).await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             return self.opened(session, answer).await;
         }
-        self.inner().renewed_token(session.generation).await?;
-        let (session, answer) = self.handshake().await?;
+        let session = self.inner().renewed(&session).await?;
+        let answer = self.handshake(&session).await?;
         self.opened(session, answer).await
     }
 
     /// Asks for a WebSocket. Whatever is answered but one is an error, except a 401.
-    async fn handshake(&self) -> Result<(Arc<Session>, Response), WebSocketError> {
+    async fn handshake(&self, session: &Session) -> Result<Response, WebSocketError> {
         let key = generate_key();
         let mut request = Request::new(Method::GET, self.url.clone());
         self.ask(&key, request.headers_mut())?;
-        let session = self.http.put_on(&mut request).await?;
-        self.show(&session, &mut request);
-        let answer = self.in_time(self.http.execute(request)).await?.map_err(of_http)?;
+        carry(session, &mut request)?;
+        self.show(session, &mut request);
+        let answer = self.in_time(self.http.execute(request, session)).await?.map_err(of_http)?;
         let is_good = answer.status() == StatusCode::UNAUTHORIZED
             || answer.status() == StatusCode::SWITCHING_PROTOCOLS
                 && is_accepted(answer.headers(), &key, &self.options.protocols);
-        if is_good { Ok((session, answer)) } else { Err(refusal(&answer)) }
+        if is_good { Ok(answer) } else { Err(refusal(&answer)) }
     }
 
     fn ask(&self, key: &str, headers: &mut HeaderMap) -> Result<(), WebSocketError> {

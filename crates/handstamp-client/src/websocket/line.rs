@@ -267,21 +267,21 @@ impl Line {
             return;
         }
         self.noted = Some(now);
-        let manager = self.inner.manager();
+        let (inner, shown) = (Arc::clone(&self.inner), Arc::clone(&self.shown));
         let host = self.dialer.host().map(str::to_owned);
-        tokio::spawn(async move { manager.mark_api_call(host.as_deref()).await });
+        tokio::spawn(async move { inner.note_use(&shown, host.as_deref(), None).await });
     }
 
     /// Makes the connection anew, as often as it takes.
     async fn come_back(&mut self, verdict: Verdict) -> Result<Stream, Ending> {
         let is_refused = matches!(verdict, Verdict::TokenRefused(_));
-        let mut refused = is_refused.then_some(self.shown.generation);
+        let mut refused = is_refused.then(|| Arc::clone(&self.shown));
         self.was_spared |= is_refused;
         let mut asked = None;
         loop {
             let chance = random::bytes::<1>().map_or(0, |[chance]| chance);
             let wait = self.pace.failed(self.inner.clock.elapsed(), asked, chance);
-            let dialing = dial_after(self.dialer.clone(), wait, refused);
+            let dialing = dial_after(self.dialer.clone(), wait, refused.clone());
             match self.meanwhile(dialing).await? {
                 Ok(dialed) => {
                     self.present()?;
@@ -374,14 +374,14 @@ async fn hear(
     }
 }
 
-/// Connects after a while, with a token after the one of this generation if that was refused.
+/// Connects after a while, with a token after the one of this session if that was refused.
 async fn dial_after(
     dialer: Dialer,
     wait: Duration,
-    refused: Option<u64>,
+    refused: Option<Arc<Session>>,
 ) -> Result<Dialed, WebSocketError> {
-    if let Some(generation) = refused {
-        dialer.inner().renewed_token(generation).await?;
+    if let Some(session) = refused {
+        dialer.inner().renewed(&session).await?;
     }
     dialer.inner().clock.sleep(wait).await;
     dialer.dial().await

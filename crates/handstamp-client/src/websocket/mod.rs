@@ -12,12 +12,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, redirect};
-use url::{Host, Url};
+use reqwest::{Client, ClientBuilder};
+use url::Url;
 
+use crate::address::{AddressError, Plain};
 use crate::backend::CONNECT;
 use crate::error::AuthError;
-use crate::http::{HttpClient, HttpError};
+use crate::http::{self, HttpClient, HttpError};
 use crate::manager::SessionManager;
 
 use dial::Dialer;
@@ -41,6 +42,7 @@ pub use options::{Credentials, Renewal, WebSocketOptions, authenticate};
 #[derive(Clone)]
 pub struct WebSocketClient {
     http: HttpClient,
+    plain: Plain,
     options: Arc<WebSocketOptions>,
 }
 
@@ -90,24 +92,31 @@ impl WebSocketError {
 
 impl WebSocketClient {
     /// A client that connects to these origins: `wss://live.example.com`. `https://…` means the
-    /// same.
+    /// same. Through the proxies that the environment names, but for origins on this machine.
     ///
     /// # Errors
-    /// [`HttpError::Origin`], and [`HttpError::Request`] where there can be no HTTP client.
+    /// [`HttpError::Origin`], [`HttpError::Plain`], and [`HttpError::Request`] where there can be
+    /// no HTTP client.
     pub fn new(manager: SessionManager, origins: &[&str]) -> Result<Self, HttpError> {
-        let client = Client::builder()
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .build()?;
-        Self::with_client(client, manager, origins)
+        Self::at(manager, origins, Plain::Here)
+    }
+
+    /// The same for origins that need not be `wss`.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), but for [`HttpError::Plain`].
+    ///
+    /// # Security
+    /// Without TLS whoever is on the way has the tokens. For networks that encrypt by themselves.
+    pub fn dangerously_plain(manager: SessionManager, origins: &[&str]) -> Result<Self, HttpError> {
+        Self::at(manager, origins, Plain::Anywhere)
     }
 
     /// The same through a client of the caller's, for proxies and certificates of its own. It must
     /// speak HTTP/1.1 only (`http1_only`), follow no redirects and keep no cookies.
     ///
     /// # Errors
-    /// [`HttpError::Origin`].
+    /// [`HttpError::Origin`] and [`HttpError::Plain`].
     pub fn with_client(
         client: Client,
         manager: SessionManager,
@@ -116,7 +125,15 @@ impl WebSocketClient {
         let origins: Vec<_> = origins.iter().map(|text| as_http(text)).collect();
         let origins: Vec<_> = origins.iter().map(String::as_str).collect();
         let http = HttpClient::with_client(client, manager, &origins)?;
-        Ok(Self { http, options: Arc::default() })
+        Ok(Self { http, plain: Plain::Here, options: Arc::default() })
+    }
+
+    fn at(manager: SessionManager, origins: &[&str], plain: Plain) -> Result<Self, HttpError> {
+        let origins: Vec<_> = origins.iter().map(|text| as_http(text)).collect();
+        let origins: Vec<_> = origins.iter().map(String::as_str).collect();
+        let settings = |builder: ClientBuilder| builder.http1_only().connect_timeout(CONNECT);
+        let http = HttpClient::at(manager, http::read(&origins, plain)?, settings)?;
+        Ok(Self { http, plain, options: Arc::default() })
     }
 
     /// How its connections behave from now on.
@@ -133,7 +150,7 @@ impl WebSocketClient {
     /// [`WebSocketError`], at once: nothing is tried again before a connection stood, but for a
     /// token that is refused, which is renewed once.
     pub async fn connect_websocket(&self, address: &str) -> Result<WebSocket, WebSocketError> {
-        let url = checked(address)?;
+        let url = checked(address, self.plain)?;
         if !self.http.is_allowed(&url) {
             return Err(AuthError::Origin(url.origin().ascii_serialization()).into());
         }
@@ -144,16 +161,16 @@ impl WebSocketClient {
 }
 
 /// The address of HTTP at which a WebSocket is asked for.
-fn checked(address: &str) -> Result<Url, WebSocketError> {
+fn checked(address: &str, plain: Plain) -> Result<Url, WebSocketError> {
     let url = Url::parse(&as_http(address)).map_err(|_| WebSocketError::Address)?;
     let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
     let has_user = !url.username().is_empty() || url.password().is_some();
     if !is_http || has_user || url.fragment().is_some() {
         return Err(WebSocketError::Address);
     }
-    match url.scheme() == "http" && !is_loopback(&url) {
-        true => Err(WebSocketError::Plain(url.origin().ascii_serialization())),
-        false => Ok(url),
+    match plain.check(&url) {
+        Err(AddressError::Plain(origin)) => Err(WebSocketError::Plain(origin)),
+        _ => Ok(url),
     }
 }
 
@@ -162,15 +179,6 @@ fn as_http(address: &str) -> String {
     let secure = address.strip_prefix("wss://").map(|rest| format!("https://{rest}"));
     let plain = || address.strip_prefix("ws://").map(|rest| format!("http://{rest}"));
     secure.or_else(plain).unwrap_or_else(|| address.to_owned())
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 impl fmt::Debug for WebSocketClient {
@@ -195,13 +203,15 @@ mod tests {
             "ws://localhost",
             "ws://[::1]:8080/",
         ] {
-            assert!(checked(good).is_ok(), "{good}");
+            assert!(checked(good, Plain::Here).is_ok(), "{good}");
         }
         for plain in ["ws://live.example.com/", "http://10.0.0.1/", "ws://localhost.evil.test/"] {
-            assert!(matches!(checked(plain), Err(WebSocketError::Plain(_))), "{plain}");
+            let refused = checked(plain, Plain::Here);
+            assert!(matches!(refused, Err(WebSocketError::Plain(_))), "{plain}");
+            assert!(checked(plain, Plain::Anywhere).is_ok(), "{plain}");
         }
         for bad in ["", "live.example.com", "ftp://a", "wss://a/#b", "wss://u:p@a/", "wss://"] {
-            assert!(matches!(checked(bad), Err(WebSocketError::Address)), "{bad}");
+            assert!(matches!(checked(bad, Plain::Here), Err(WebSocketError::Address)), "{bad}");
         }
     }
 }

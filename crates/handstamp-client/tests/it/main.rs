@@ -4,6 +4,8 @@
 
 #[cfg(unix)]
 mod drives;
+#[cfg(feature = "reqwest")]
+mod another;
 mod files;
 mod kept;
 #[cfg(feature = "keyring")]

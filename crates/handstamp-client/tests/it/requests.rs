@@ -1,7 +1,11 @@
 //! Requests that carry the session: where to, and how often.
 
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use handstamp_client::address::AddressError;
 use handstamp_client::http::{HttpClient, HttpError, NotSentAgain};
-use handstamp_client::{AuthError, SessionManager};
+use handstamp_client::{AuthBackend, AuthError, HandstampBackend, OauthBackend, SessionManager};
 use reqwest::{Method, Request};
 
 use crate::listener::{Heard, Listener, reply};
@@ -160,6 +164,38 @@ async fn defect_27_a_redirect_to_another_host_carries_nothing() {
 }
 
 #[tokio::test]
+async fn defect_27_who_is_not_on_the_list_chooses_no_request_that_carries_the_session() {
+    let world = World::new();
+    let back = Arc::new(Mutex::new(String::new()));
+    let there = {
+        let back = Arc::clone(&back);
+        let to = move || format!("Location: {}/delete-account", back.lock().unwrap());
+        Listener::start(move |_| reply(307, &[&to()], "")).await
+    };
+    let out = format!("Location: {}/", there.url);
+    let here = Listener::start(move |heard| match heard.path.as_str() {
+        "/out" => reply(307, &[&out], ""),
+        _ => reply(200, &["Set-Cookie: planted=1; Path=/"], ""),
+    })
+    .await;
+    *back.lock().unwrap() = here.url.clone();
+    let (client, manager) = client(&world, &[&here.url]).await;
+    let mut post = request(Method::POST, &format!("{}/out", here.url));
+    *post.body_mut() = Some("x".into());
+    client.send(post).await.unwrap();
+    let heard = here.heard();
+    assert_eq!(
+        (heard[0].header("authorization"), heard[0].path.as_str()),
+        (Some("Bearer a0"), "/out")
+    );
+    assert_eq!(
+        (heard[1].header("authorization"), heard[1].path.as_str()),
+        (None, "/delete-account")
+    );
+    assert!(manager.get_cookie_header(&here.url.parse().unwrap()).await.is_none());
+}
+
+#[tokio::test]
 async fn a_redirect_without_end_is_an_error_and_a_post_becomes_a_get() {
     let world = World::new();
     let server = Listener::start(|_| reply(303, &["Location: /again"], "")).await;
@@ -179,4 +215,54 @@ async fn a12_without_a_session_nothing_is_sent() {
     let refused = client.send(request(Method::GET, &server.url)).await;
     assert!(matches!(refused, Err(HttpError::Auth(AuthError::NotAuthenticated))));
     assert!(server.heard().is_empty());
+}
+
+const BEHIND: &str = "HANDSTAMP_CLIENT_BEHIND_A_PROXY";
+
+/// The process whose environment names a proxy.
+#[tokio::test]
+async fn one_behind_a_proxy() {
+    let Ok(url) = std::env::var(BEHIND) else { return };
+    let world = World::new();
+    let (client, manager) = client(&world, &[&url, "http://[::1]:9"]).await;
+    assert_eq!(client.send(request(Method::GET, &url)).await.unwrap().status(), 200);
+    let service = HandstampBackend::new(&url).unwrap();
+    assert!(service.revoke("hsr_secret".into()).await.is_err(), "an answer of no service");
+    let oauth = OauthBackend::new(&url, "it").unwrap().with_revocation(&url).unwrap();
+    oauth.revoke("hsr_secret".into()).await.unwrap();
+    // What goes elsewhere does go through it.
+    let far = HttpClient::dangerously_plain(manager, &["http://far.example"]).unwrap();
+    let answer = far.send(request(Method::GET, "http://far.example/")).await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "the proxy");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_to_this_machine_goes_through_no_proxy() {
+    let proxy = Listener::start(|_| reply(200, &[], "the proxy")).await;
+    let server = Listener::start(|_| reply(200, &[], "")).await;
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "requests::one_behind_a_proxy"]).env(BEHIND, &server.url);
+    command.env("http_proxy", &proxy.url).env_remove("no_proxy").env_remove("NO_PROXY");
+    let ran = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    assert_eq!(server.heard().len(), 3);
+    let heard: Vec<_> = proxy.heard().into_iter().map(|heard| heard.path).collect();
+    assert_eq!(heard, ["http://far.example/"]);
+}
+
+#[test]
+fn a12_without_tls_nothing_goes_to_another_machine_unless_the_program_says_so() {
+    let far = "http://api.example.com";
+    let world = World::new();
+    let refused = HttpClient::new(world.manager(), &["https://a.test", far]);
+    assert!(matches!(refused, Err(HttpError::Plain(origin)) if origin == far));
+    let own = HttpClient::with_client(reqwest::Client::new(), world.manager(), &[far]);
+    assert!(matches!(own, Err(HttpError::Plain(_))));
+    assert!(HttpClient::dangerously_plain(world.manager(), &[far]).is_ok());
+    assert!(matches!(HandstampBackend::new(far), Err(AddressError::Plain(_))));
+    assert!(HandstampBackend::dangerously_plain(far).is_ok());
+    assert!(matches!(OauthBackend::new(far, "it"), Err(AddressError::Plain(_))));
+    let safe = OauthBackend::new("https://a.test/token", "it").unwrap();
+    assert!(matches!(safe.with_revocation(far), Err(AddressError::Plain(_))));
+    assert!(OauthBackend::dangerously_plain(far, "it").unwrap().with_revocation(far).is_ok());
 }

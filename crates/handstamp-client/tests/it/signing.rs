@@ -484,3 +484,20 @@ async fn f06_a_user_stays_signed_in_unless_the_server_says_otherwise() {
     assert!(!manager.should_stay_logged_in().await.unwrap());
     assert_eq!(name(&manager.state()), "expired");
 }
+
+#[tokio::test]
+async fn j03_a_use_of_the_session_is_shown_and_wakes_nobody() {
+    let world = World::new();
+    let manager = world.signed_in().await;
+    let mut watch = manager.watch();
+    watch.borrow_and_update();
+    for _ in 0..10 {
+        world.advance(50);
+        manager.mark_api_call(Some("api.example.com")).await.unwrap();
+    }
+    assert!(!watch.has_changed().unwrap());
+    let shown = watch.borrow().session().unwrap().metadata.clone();
+    assert_eq!(shown.current_api_server.as_deref(), Some("api.example.com"));
+    manager.update(|session| session.user.name = Some("Ada".into())).await.unwrap();
+    assert!(watch.has_changed().unwrap());
+}

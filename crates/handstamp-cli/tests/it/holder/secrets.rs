@@ -2,6 +2,8 @@
 //! in its files, not in the arguments of its process.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
 
 use super::{Here, KEY, refresh_token};
 use crate::world::World;
@@ -54,4 +56,19 @@ fn s_no_token_is_in_any_output_log_or_file() {
             assert!(!text.contains(sign), "{sign}: {text}");
         }
     }
+}
+
+#[test]
+fn no_proxy_hears_what_goes_to_a_service_of_this_machine() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let world = World::new().with("HANDSTAMP_HOLDER_KEY", KEY);
+    let here = Here::of(world.with("http_proxy", &address).with("HTTP_PROXY", &address));
+    here.login("ada", &[]);
+    here.age();
+    here.run(&["token"]).good();
+    here.run(&["devices", "list"]).good();
+    here.run(&["logout"]).good();
+    assert_eq!(proxy.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }

@@ -61,6 +61,10 @@ async fn a13_defect_27_another_origin_and_a_redirect_get_nothing() {
     let far = WebSocketClient::new(manager.clone(), &["https://live.example.com"]).unwrap();
     let refused = far.connect_websocket("ws://live.example.com/feed").await;
     assert!(matches!(refused, Err(WebSocketError::Plain(_))));
+    let plain = ["ws://live.example.com"];
+    let made = WebSocketClient::new(manager.clone(), &plain);
+    assert!(matches!(made, Err(HttpError::Plain(_))));
+    assert!(WebSocketClient::dangerously_plain(manager.clone(), &plain).is_ok());
     let location = format!("Location: http://{}/feed", there.address());
     let (url, headers) = (here.url(), [location.as_str()]);
     let (refused, _) = tokio::join!(client.connect_websocket(&url), here.refuse(307, &headers));
