@@ -3,17 +3,23 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use cookie_store::CookieStore;
+use cookie_store::{Cookie, CookieStore, StoreAction};
 use http::HeaderMap;
 use http::header::SET_COOKIE;
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
+
+use super::set_cookie;
+
+/// The most cookies of one origin.
+const MOST: usize = 50;
 
 /// A jar for each origin: scheme, host and port.
 ///
 /// Stricter than a browser: whatever `Domain` says, a cookie goes to the host that set it, over
-/// the scheme and port that it came by. Paths, dates, `Max-Age` and deletions are as in RFC 6265.
+/// the scheme and port that it came by, and one for a domain that is not its host's is none. Paths,
+/// dates, `Max-Age` and deletions are as in RFC 6265, the prefixes `__Host-` and `__Secure-` as in
+/// RFC 6265bis. A cookie of more than 4,096 bytes is none, nor is the fifty-first of an origin.
 ///
 /// # Security
 /// `Debug` shows origins and names, no values.
@@ -58,8 +64,12 @@ impl AuthCookies {
     pub fn apply(&mut self, changes: &CookieChanges) {
         let jar = self.0.entry(origin(&changes.url)).or_default();
         for text in &changes.set_cookie {
-            // A deletion of what is not there, or no cookie at all: nothing to do.
-            let _ = jar.parse(&without_domain(text), &changes.url);
+            if let Some(text) = set_cookie::taken(text, &changes.url) {
+                take(jar, &text, &changes.url);
+            }
+        }
+        if jar.iter_any().count() > MOST {
+            *jar = jar_of(jar.iter_unexpired().cloned());
         }
     }
 }
@@ -77,16 +87,22 @@ impl CookieChanges {
     }
 }
 
-/// `Set-Cookie` without its `Domain`.
-fn without_domain(text: &str) -> String {
-    let is_domain = |part: &&str| {
-        let name = part.split('=').next().unwrap_or_default();
-        name.trim().eq_ignore_ascii_case("domain")
-    };
-    let mut parts = text.split(';');
-    let pair = parts.next().unwrap_or_default();
-    let rest = parts.filter(|part| !is_domain(part));
-    std::iter::once(pair).chain(rest).collect::<Vec<_>>().join(";")
+/// Takes a cookie over, or a deletion, unless the jar is full.
+fn take(jar: &mut CookieStore, text: &str, url: &Url) {
+    let Ok(cookie) = Cookie::parse(text, url) else { return };
+    let (domain, path) = (String::from(&cookie.domain), String::from(&cookie.path));
+    let name = cookie.name().to_owned();
+    // A deletion of what is not there is nothing to do.
+    let is_new = matches!(jar.insert(cookie.into_owned(), url), Ok(StoreAction::Inserted));
+    if is_new && jar.iter_unexpired().count() > MOST {
+        jar.remove(&domain, &path, &name);
+    }
+}
+
+fn jar_of(cookies: impl Iterator<Item = Cookie<'static>>) -> CookieStore {
+    let cookies = cookies.map(Ok::<_, std::convert::Infallible>);
+    let Ok(jar) = CookieStore::from_cookies(cookies, false);
+    jar
 }
 
 fn origin(url: &Url) -> String {
@@ -119,13 +135,9 @@ impl Serialize for AuthCookies {
 
 impl<'de> Deserialize<'de> for AuthCookies {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let jars = BTreeMap::<String, Vec<cookie_store::Cookie<'static>>>::deserialize(from)?;
-        let jars = jars.into_iter().map(|(origin, cookies)| {
-            let cookies = cookies.into_iter().map(Ok::<_, std::convert::Infallible>);
-            let jar = CookieStore::from_cookies(cookies, false);
-            jar.map(|jar| (origin, jar)).map_err(|_| D::Error::custom("not a cookie"))
-        });
-        jars.collect::<Result<_, _>>().map(Self)
+        let jars = BTreeMap::<String, Vec<Cookie<'static>>>::deserialize(from)?;
+        let jars = jars.into_iter().map(|(origin, cookies)| (origin, jar_of(cookies.into_iter())));
+        Ok(Self(jars.collect()))
     }
 }
 
@@ -211,6 +223,34 @@ mod tests {
         assert!(text.contains("2999"), "{text}");
         let back: AuthCookies = serde_json::from_str(&text.replace("2999", "1999")).unwrap();
         assert!(back.header(&url("https://a.test/")).is_none() && back.is_empty());
+    }
+
+    #[test]
+    fn a05_an_origin_has_fifty_cookies_at_most_and_can_change_them() {
+        let texts: Vec<_> = (0..2000).map(|it| format!("n{it}={it}; Path=/")).collect();
+        let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+        let mut cookies = jar("https://a.test/", &texts);
+        let url = url("https://a.test/");
+        let count = |cookies: &AuthCookies| cookies.header(&url).unwrap().matches('=').count();
+        assert_eq!(count(&cookies), MOST);
+        cookies.apply(&answer("https://a.test/", &["n7=changed; Path=/", "late=1; Path=/"]));
+        let header = cookies.header(&url).unwrap();
+        assert!(header.contains("n7=changed") && !header.contains("late"), "{header}");
+        cookies.apply(&answer("https://a.test/", &["n7=; Path=/; Max-Age=0", "late=1; Path=/"]));
+        assert!(cookies.header(&url).unwrap().contains("late") && count(&cookies) == MOST);
+        // What has gone leaves nothing behind, however often that happens.
+        for round in 0..200 {
+            let (set, delete) = (format!("r{round}=1"), format!("r{round}=1; Max-Age=0"));
+            cookies.apply(&answer("https://a.test/", &["late=; Path=/; Max-Age=0", &set]));
+            cookies.apply(&answer("https://a.test/", &[&delete]));
+        }
+        assert!(cookies.0.values().all(|jar| jar.iter_any().count() <= MOST + 1));
+    }
+
+    #[test]
+    fn a05_a_cookie_that_breaks_its_promises_is_not_kept() {
+        let planted = ["__Host-a=1; Path=/x", "__Secure-b=2; Path=/", "c=3; Path=/; Domain=b.test"];
+        assert!(jar("https://a.test/", &planted).is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod granted;
 mod import;
 mod linked;
 mod metadata;
+mod set_cookie;
 mod summary;
 mod tokens;
 

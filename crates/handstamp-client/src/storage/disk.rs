@@ -76,6 +76,10 @@ pub(super) struct Fresh(PathBuf);
 
 impl Fresh {
     pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<Self> {
+        // Nobody could read it.
+        if bytes.len() as u64 > LARGEST {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         make_folder(path)?;
         let name = random::text().map_err(io::Error::other)?;
         let fresh = Self(beside(path, &format!("{NEW}{}", &name[..8])));
