@@ -133,9 +133,11 @@ impl SessionManager {
     /// A session in this file, or in memory, that nobody renews; kept after each change, or when
     /// told to.
     ///
-    /// The file is sealed with a key from the operating system's keyring, if the feature `keyring`
-    /// is on and there is one; otherwise it is for its owner only and not sealed. For anything
-    /// else, and for a server: [`builder`](Self::builder).
+    /// With the feature `keyring` the file is sealed with a key from the operating system's keyring,
+    /// the default store of `keyring-core`, which the program has to set: otherwise every call that
+    /// needs the file fails with [`StorageError::NoStore`](crate::StorageError::NoStore). On a
+    /// system without a keyring, and without the feature, the file is for its owner only and not
+    /// sealed. For anything else, and for a server: [`builder`](Self::builder).
     pub fn new(path: Option<PathBuf>, auto_save: bool) -> Self {
         let builder = Self::builder().config(ClientConfig { auto_save, ..ClientConfig::default() });
         match path {

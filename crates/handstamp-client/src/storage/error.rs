@@ -18,6 +18,10 @@ pub enum StorageError {
     /// does not help.
     #[error("there is no keyring, or no key in it")]
     NoKey,
+    /// The program asks for a key from a keyring and has chosen none: it is to hand one in, or to
+    /// set a default store of `keyring-core`. A mistake of the program; retrying never helps.
+    #[error("the program has chosen no keyring")]
+    NoStore,
     /// The key, or the passphrase, does not open the file.
     #[error("the key does not open the file")]
     WrongKey,

@@ -40,6 +40,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// What lies about for so long was left by a program that is gone.
 const LEFT: Duration = Duration::from_secs(60);
 
+/// What is written to see whether it can be, in bytes: more than a session of few cookies needs.
+const PROBE: usize = 16 * 1024;
+
 /// What the body of a file holds.
 #[derive(Serialize)]
 struct BodyRef<'a> {
@@ -87,14 +90,16 @@ impl SealedFile {
         &self.path
     }
 
-    /// Whether what is written now would be sealed. Asks the keyring, and makes the key there if
-    /// there is none: call it before a sign-in, so that its answer does not get lost for want of a
-    /// place to keep it.
+    /// Whether what is written now would be sealed. Asks the keyring, makes the key there if there
+    /// is none, opens what lies there, and writes and removes a file beside it: call it before a
+    /// sign-in, so that its answer does not get lost for want of a place to keep it.
     ///
     /// # Errors
-    /// [`StorageError::Locked`], [`StorageError::NoKey`], [`StorageError::Keyring`].
+    /// As [`load`](Storage::load), and [`StorageError::Io`] where nothing can be written.
     pub fn probe(&self) -> Result<bool, StorageError> {
         let means = self.protection.means()?;
+        self.load()?;
+        drop(disk::Fresh::write(&self.path, &[0; PROBE])?);
         Ok(!matches!(means, super::key::Means::Plain))
     }
 

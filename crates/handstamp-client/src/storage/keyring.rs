@@ -1,15 +1,16 @@
 //! The key of a file in the keyring of the operating system.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyring_core::{CredentialStore, Entry, Error};
 use zeroize::Zeroizing;
 
-use super::StorageError;
 use super::key::SealingKey;
+use super::question::{Answer, Questions, Refusal};
+use super::{StorageError, disk};
 
 /// How long a keyring may take: it may be asking its user, who is not there.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -19,13 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Which keyring is the application's choice: one of the stores of the keyring-rs project
 /// (`apple-native-keyring-store`, `windows-native-keyring-store`,
 /// `zbus-secret-service-keyring-store`, …), handed in or set as the default store of
-/// `keyring-core`.
+/// `keyring-core`. Clones ask together: one question at a time, whose answer counts for all of them.
 #[derive(Clone)]
 pub struct Keyring {
     store: Option<Arc<CredentialStore>>,
     service: String,
     user: String,
-    known: Arc<Mutex<Option<SealingKey>>>,
+    questions: Arc<Questions>,
+    lock: Option<PathBuf>,
     patience: Duration,
 }
 
@@ -36,7 +38,8 @@ impl Keyring {
             store: None,
             service: service.into(),
             user: user.into(),
-            known: Arc::default(),
+            questions: Arc::default(),
+            lock: usual_lock(),
             patience: PATIENCE,
         }
     }
@@ -48,10 +51,21 @@ impl Keyring {
         self
     }
 
-    /// How long the keyring may take before it counts as locked: 3 s by default.
+    /// How long the keyring may take before it counts as locked: 3 s by default. Its answer counts
+    /// also if it comes later, as when its user comes back; until then nobody asks again. For as
+    /// long a refusal counts.
     #[must_use]
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// The file by whose lock programs that make the key keep out of each other's way:
+    /// `.cache/handstamp/keyring.lock` in the home of the user by default. All programs that share
+    /// an entry must name the same one.
+    #[must_use]
+    pub fn locked_by(mut self, file: impl Into<PathBuf>) -> Self {
+        self.lock = Some(file.into());
         self
     }
 
@@ -60,62 +74,77 @@ impl Keyring {
     /// # Errors
     /// [`StorageError::NoKey`] if there is none, or no keyring.
     pub(super) fn key(&self) -> Result<SealingKey, StorageError> {
-        self.ask(|entry| match entry.get_password() {
-            Ok(text) => Ok(SealingKey::from_text(&Zeroizing::new(text))),
-            Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(error),
-        })?
-        .ok_or(StorageError::NoKey)
+        self.ask(|entry| found(entry)?.ok_or(Refusal::NoEntry))
     }
 
     /// The key that is there, or else a new one.
     pub(super) fn key_or_new(&self) -> Result<SealingKey, StorageError> {
-        let fresh = SealingKey::generate()?;
-        self.ask(move |entry| match entry.get_password() {
-            Ok(text) => Ok(SealingKey::from_text(&Zeroizing::new(text))),
-            Err(Error::NoEntry) => {
-                entry.set_password(&fresh.to_text())?;
-                // Another process may have had the same thought: what is there now counts.
-                entry.get_password().map(|text| SealingKey::from_text(&Zeroizing::new(text)))
-            }
-            Err(error) => Err(error),
-        })?
-        // Something else lies under this name, and is not ours to overwrite.
-        .ok_or(StorageError::WrongKey)
+        let (lock, patience) = (self.lock.clone(), self.patience);
+        self.ask(move |entry| match found(entry)? {
+            Some(key) => Ok(key),
+            None => made(entry, lock.as_deref(), patience),
+        })
     }
 
-    /// Asks the keyring once, on a thread that may hang.
     fn ask(
         &self,
-        question: impl FnOnce(&Entry) -> Result<Option<SealingKey>, Error> + Send + 'static,
-    ) -> Result<Option<SealingKey>, StorageError> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(key) = known().clone() {
-            return Ok(Some(key));
-        }
-        let (answer, answered) = mpsc::channel();
+        question: impl FnOnce(&Entry) -> Answer + Send + 'static,
+    ) -> Result<SealingKey, StorageError> {
         let (store, service, user) = (self.store.clone(), self.service.clone(), self.user.clone());
-        thread::Builder::new().name("keyring".to_owned()).spawn(move || {
+        self.questions.ask(self.patience, move || {
             let entry = match &store {
                 Some(store) => Entry::new_in_store(store, &service, &user),
                 None => Entry::new(&service, &user),
             };
-            let _ = answer.send(entry.and_then(|entry| question(&entry)));
-        })?;
-        let answer = answered.recv_timeout(self.patience).map_err(|_| StorageError::Locked)?;
-        let key = answer.map_err(typed)?;
-        known().clone_from(&key);
-        Ok(key)
+            question(&entry.map_err(typed)?)
+        })
     }
 }
 
-fn typed(error: Error) -> StorageError {
+/// The key that lies in an entry, if anything does.
+fn found(entry: &Entry) -> Result<Option<SealingKey>, Refusal> {
+    match entry.get_password() {
+        // Something else under this name is not ours to overwrite.
+        Ok(text) => {
+            let key = SealingKey::from_text(&Zeroizing::new(text));
+            key.map(Some).ok_or(Refusal::NoKey)
+        }
+        Err(Error::NoEntry) => Ok(None),
+        Err(error) => Err(typed(error)),
+    }
+}
+
+/// Makes the key. Two programs that are used for the first time at once make one: what the first
+/// has sealed would open for nobody after the second has put a key of its own in the place of his.
+fn made(entry: &Entry, lock: Option<&Path>, patience: Duration) -> Answer {
+    let _alone = match lock.map(|lock| disk::lock(lock, patience)) {
+        Some(Ok(lock)) => Some(lock),
+        // Whoever makes it is asking the user.
+        Some(Err(StorageError::Busy)) => return Err(Refusal::Locked),
+        // Where nobody can keep anybody out, what lies there in the end counts.
+        Some(Err(_)) | None => None,
+    };
+    if let Some(key) = found(entry)? {
+        return Ok(key);
+    }
+    let fresh = SealingKey::generate().map_err(|error| Refusal::Failed(Arc::new(error)))?;
+    entry.set_password(&fresh.to_text()).map_err(typed)?;
+    found(entry)?.ok_or(Refusal::NoEntry)
+}
+
+fn usual_lock() -> Option<PathBuf> {
+    let home = std::env::home_dir().filter(|home| home.is_absolute())?;
+    Some(home.join(".cache").join("handstamp").join("keyring.lock"))
+}
+
+fn typed(error: Error) -> Refusal {
     match error {
-        Error::NoStorageAccess(_) => StorageError::Locked,
-        Error::NoDefaultStore | Error::NotSupportedByStore(_) => StorageError::NoKey,
+        Error::NoStorageAccess(_) => Refusal::Locked,
+        Error::NoDefaultStore => Refusal::NoStore,
+        Error::NotSupportedByStore(_) => Refusal::Absent,
         // What follows may quote what lies in the keyring.
-        Error::BadEncoding(_) | Error::BadDataFormat(..) => StorageError::WrongKey,
-        error => StorageError::Keyring(Box::new(error)),
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => Refusal::NoKey,
+        error => Refusal::Failed(Arc::new(error)),
     }
 }
 

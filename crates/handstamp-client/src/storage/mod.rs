@@ -7,6 +7,8 @@ mod key;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod memory;
+#[cfg(feature = "keyring")]
+mod question;
 mod seal;
 mod wiped;
 

@@ -3,15 +3,16 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fs;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Condvar, Mutex};
 use std::time::Duration;
 
 use handstamp_client::storage::{
     Keyring, Policy, Protection, Replaced, SealedFile, Storage, StorageError, Stored,
 };
 use handstamp_client::testing;
-use keyring_core::api::CredentialStoreApi;
-use keyring_core::{CredentialStore, Entry, Error, mock};
+use keyring_core::api::{CredentialApi, CredentialStoreApi};
+use keyring_core::{Credential, CredentialStore, Entry, Error, mock};
 
 use crate::files::Place;
 
@@ -22,6 +23,8 @@ enum Sullen {
     /// It asks its user, who is not there.
     Silent,
     Absent,
+    /// The program has set none.
+    Unset,
 }
 
 impl CredentialStoreApi for Sullen {
@@ -30,7 +33,7 @@ impl CredentialStoreApi for Sullen {
     }
 
     fn id(&self) -> String {
-        if matches!(self, Self::Silent) { "sullen" } else { "prompt" }.into()
+        if matches!(self, Self::Silent) { "silent" } else { "quick" }.into()
     }
 
     fn build(
@@ -42,6 +45,7 @@ impl CredentialStoreApi for Sullen {
         match self {
             Self::Locked => Err(Error::NoStorageAccess("locked".into())),
             Self::Absent => Err(Error::NotSupportedByStore("no service".into())),
+            Self::Unset => Err(Error::NoDefaultStore),
             Self::Silent => loop {
                 std::thread::park();
             },
@@ -55,9 +59,10 @@ impl CredentialStoreApi for Sullen {
 
 fn file(place: &Place, store: Arc<CredentialStore>, policy: Policy) -> SealedFile {
     // Nobody is to wait long for the silent one; the others answer at once, if not always at once.
-    let patience = if store.id() == "sullen" { 200 } else { 60_000 };
+    let patience = if store.id() == "silent" { 200 } else { 60_000 };
     let keyring = Keyring::new("handstamp tests", "key").in_store(store);
     let keyring = keyring.with_patience(Duration::from_millis(patience));
+    let keyring = keyring.locked_by(place.path().with_file_name("keyring.lock"));
     SealedFile::new(place.path(), Protection::Keyring(keyring, policy))
 }
 
@@ -148,4 +153,163 @@ fn what_another_program_keeps_under_the_name_is_not_overwritten() {
     let file = file(&place, store, Policy::PreferSecure);
     assert!(matches!(write(&file), Err(StorageError::WrongKey)));
     assert_eq!(entry.get_password().unwrap(), "somebody else's");
+}
+
+/// A keyring whose user is asked, and answers when he comes back; counts how often that was.
+#[derive(Clone, Default, Debug)]
+struct Asking {
+    asked: Arc<AtomicUsize>,
+    is_back: Arc<(Mutex<bool>, Condvar)>,
+    says_no: bool,
+}
+
+impl CredentialStoreApi for Asking {
+    fn vendor(&self) -> String {
+        "asking".into()
+    }
+
+    fn id(&self) -> String {
+        if self.says_no { "quick" } else { "silent" }.into()
+    }
+
+    fn build(
+        &self,
+        service: &str,
+        user: &str,
+        _: Option<&HashMap<&str, &str>>,
+    ) -> keyring_core::Result<Entry> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.says_no {
+            return Err(Error::NoStorageAccess("dismissed".into()));
+        }
+        let back = self.is_back.0.lock().unwrap();
+        drop(self.is_back.1.wait_while(back, |is_back| !*is_back).unwrap());
+        Entry::new_in_store(&mock(), service, user)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[test]
+fn defect_25_a_keyring_that_waits_for_its_user_is_asked_once_and_its_late_answer_counts() {
+    let (place, store) = (Place::new(), Asking::default());
+    let file = file(&place, Arc::new(store.clone()), Policy::RequireSecure);
+    for _ in 0..50 {
+        assert!(matches!(file.probe(), Err(StorageError::Locked)));
+    }
+    assert_eq!(store.asked.load(Ordering::SeqCst), 1, "one question, one thread");
+    *store.is_back.0.lock().unwrap() = true;
+    store.is_back.1.notify_all();
+    while matches!(file.probe(), Err(StorageError::Locked)) {
+        std::thread::yield_now();
+    }
+    assert!(file.probe().unwrap());
+    assert_eq!(store.asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn defect_25_who_said_no_is_not_asked_again_at_once_by_everybody_who_waited() {
+    let (place, store) = (Place::new(), Asking { says_no: true, ..Asking::default() });
+    let file = file(&place, Arc::new(store.clone()), Policy::PreferSecure);
+    for _ in 0..50 {
+        assert!(matches!(file.probe(), Err(StorageError::Locked)));
+    }
+    assert_eq!(store.asked.load(Ordering::SeqCst), 1);
+}
+
+/// An entry of which two programs are told at once that it is empty.
+#[derive(Clone, Debug)]
+struct Empty {
+    text: Arc<Mutex<Option<Vec<u8>>>>,
+    looks: Arc<AtomicUsize>,
+    both: Arc<Barrier>,
+    writes: Arc<AtomicUsize>,
+}
+
+impl CredentialStoreApi for Empty {
+    fn vendor(&self) -> String {
+        "empty".into()
+    }
+
+    fn id(&self) -> String {
+        "quick".into()
+    }
+
+    fn build(
+        &self,
+        _: &str,
+        _: &str,
+        _: Option<&HashMap<&str, &str>>,
+    ) -> keyring_core::Result<Entry> {
+        Ok(Entry::new_with_credential(Arc::new(self.clone())))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl CredentialApi for Empty {
+    fn set_secret(&self, secret: &[u8]) -> keyring_core::Result<()> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        *self.text.lock().unwrap() = Some(secret.to_vec());
+        Ok(())
+    }
+
+    fn get_secret(&self) -> keyring_core::Result<Vec<u8>> {
+        let there = self.text.lock().unwrap().clone();
+        if self.looks.fetch_add(1, Ordering::SeqCst) < 2 {
+            self.both.wait();
+        }
+        there.ok_or(Error::NoEntry)
+    }
+
+    fn delete_credential(&self) -> keyring_core::Result<()> {
+        Err(Error::NoEntry)
+    }
+
+    fn get_credential(&self) -> keyring_core::Result<Option<Arc<Credential>>> {
+        Ok(None)
+    }
+
+    fn get_specifiers(&self) -> Option<(String, String)> {
+        None
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[test]
+fn j02_two_programs_that_are_used_for_the_first_time_at_once_make_one_key() {
+    let place = Place::new();
+    let store = Empty {
+        text: Arc::default(),
+        looks: Arc::default(),
+        both: Arc::new(Barrier::new(2)),
+        writes: Arc::default(),
+    };
+    let programs = || file(&place, Arc::new(store.clone()), Policy::RequireSecure);
+    let (one, other) = (programs(), programs());
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| one.probe().unwrap());
+        assert!(other.probe().unwrap() && first.join().unwrap());
+    });
+    assert_eq!(store.writes.load(Ordering::SeqCst), 1);
+    write(&one).unwrap();
+    assert!(other.load().unwrap().stored.session.is_some());
+}
+
+#[test]
+fn a_program_that_has_chosen_no_keyring_is_told_so_and_writes_nothing_in_the_clear() {
+    for policy in [Policy::RequireSecure, Policy::PreferSecure] {
+        let place = Place::new();
+        let file = file(&place, Arc::new(Sullen::Unset), policy);
+        assert!(matches!(file.probe(), Err(StorageError::NoStore)), "{policy:?}");
+        assert!(matches!(write(&file), Err(StorageError::NoStore)), "{policy:?}");
+        assert!(!place.path().exists());
+    }
 }

@@ -18,6 +18,18 @@ fn user(name: &str) -> UserInfo {
     UserInfo { name: Some(name.into()), ..UserInfo::default() }
 }
 
+/// A manager over a file, as the shortest constructor makes it.
+fn kept_at(place: &Place) -> SessionManager {
+    #[cfg(feature = "keyring")]
+    {
+        static STORE: std::sync::Once = std::sync::Once::new();
+        STORE.call_once(|| {
+            keyring_core::set_default_store(keyring_core::mock::Store::new().unwrap());
+        });
+    }
+    SessionManager::new(Some(place.path()), true)
+}
+
 fn api() -> Url {
     "https://api.example.com/".parse().unwrap()
 }
@@ -31,10 +43,10 @@ fn cookies(text: &str) -> CookieChanges {
 #[tokio::test]
 async fn a01_a_session_loads_by_itself_from_its_file() {
     let place = Place::new();
-    let manager = SessionManager::new(Some(place.path()), true);
+    let manager = kept_at(&place);
     manager.create_session(AuthTokens::new("a"), Some(user("Ada")), None).await.unwrap();
     drop(manager);
-    let manager = SessionManager::new(Some(place.path()), true);
+    let manager = kept_at(&place);
     assert_eq!(token(&manager).await, "a");
     assert_eq!(manager.get_session().await.unwrap().name(), Some("Ada"));
 }
@@ -43,7 +55,7 @@ async fn a01_a_session_loads_by_itself_from_its_file() {
 async fn a01_defect_24_a_damaged_file_is_told_at_the_first_call_and_not_a_sign_out() {
     let place = Place::new();
     std::fs::write(place.path(), b"{}").unwrap();
-    let manager = SessionManager::new(Some(place.path()), true);
+    let manager = kept_at(&place);
     let mut events = manager.events();
     let error = manager.session().await.unwrap_err();
     assert!(matches!(error, AuthError::Storage(StorageError::Damaged { .. })));
@@ -57,10 +69,12 @@ async fn a01_defect_24_a_damaged_file_is_told_at_the_first_call_and_not_a_sign_o
 #[tokio::test]
 async fn j02_a_key_that_does_not_open_the_file_locks_and_signs_nobody_out() {
     let place = Place::new();
-    let manager = SessionManager::new(Some(place.path()), true);
+    let manager = kept_at(&place);
     manager.create_session(AuthTokens::new("a"), None, None).await.unwrap();
     let key = handstamp_client::storage::SealingKey::generate().unwrap();
     let storage = SealedFile::new(place.path(), Protection::Key(key));
+    let probed = storage.probe();
+    assert!(matches!(probed, Err(StorageError::WrongKey | StorageError::NotSealed)));
     let locked = SessionManager::builder().storage(storage).build();
     assert!(locked.restore().await.is_err());
     assert_eq!(name(&locked.state()), "locked");
@@ -278,7 +292,7 @@ async fn j01_a_user_signs_in_and_out() {
 async fn j01_a_failure_to_keep_a_session_is_an_error() {
     let place = Place::new();
     std::fs::create_dir(place.path()).unwrap();
-    let manager = SessionManager::new(Some(place.path()), true);
+    let manager = kept_at(&place);
     let result = manager.create_session(AuthTokens::new("a"), None, None).await;
     assert!(matches!(result, Err(AuthError::Storage(StorageError::NotAFile))));
 }
