@@ -10,7 +10,7 @@ use handstamp_client::storage::{
     Loaded, Lock, MemoryStorage, Replaced, Storage, StorageError, Stored, Version,
 };
 use handstamp_client::testing::{ManualClock, START, Step, TestServer};
-use handstamp_client::{AuthError, AuthState, Outcome, SessionManager};
+use handstamp_client::{AuthError, AuthState, ClientConfig, Outcome, SessionManager};
 use handstamp_protocol::Time;
 use handstamp_protocol::sessions::Reason;
 use tokio::sync::oneshot;
@@ -262,29 +262,39 @@ async fn the_servers_word_about_the_present_tokens_ends_the_session_with_its_rea
 #[tokio::test]
 async fn defect_12_a_refusal_of_tokens_that_another_process_has_renewed_ends_nothing() {
     let world = World::new();
-    let (slow, quick) = (world.signed_in().await, world.manager());
+    let mut config = ClientConfig::default();
+    config.answer_within = Duration::from_secs(60);
+    let process = || {
+        let builder = SessionManager::builder().storage(world.storage.clone());
+        let builder = builder.backend(world.server.clone()).clock(world.clock.clone());
+        builder.config(config.clone()).build()
+    };
+    let (slow, quick) = (process(), process());
+    sign_in(&slow, &world.server).await;
     quick.restore().await.unwrap();
     let (release, held) = oneshot::channel();
-    world.server.then([Step::Hold(held)]);
-    let asking = slow.clone();
-    let outcome = tokio::spawn(async move { asking.refresh().await });
+    world.server.then([Step::HoldAnswer(held), Step::Refuse(Reason::Reuse)]);
+    let refreshing = |manager: &SessionManager| {
+        let manager = manager.clone();
+        tokio::spawn(async move { manager.refresh().await })
+    };
+    // The slow one has asked, the server has renewed, and the answer is on its way.
+    let first = refreshing(&slow);
     settle().await;
-    // While the slow one waits, the quick one gives up waiting for its lock and goes ahead.
-    let hurrying = quick.clone();
-    let ahead = tokio::spawn(async move { hurrying.refresh().await });
-    for _ in 0..400 {
-        settle().await;
-        world.clock.advance(Duration::from_millis(20));
-    }
-    world.server.then([Step::Refuse(Reason::Reuse)]);
-    settle().await;
-    drop((release, outcome, ahead));
-    for _ in 0..400 {
+    // The quick one gives up waiting for the lock, goes ahead and is refused.
+    let second = refreshing(&quick);
+    while world.server.refreshes() < 2 {
         settle().await;
         world.clock.advance(Duration::from_millis(50));
     }
-    assert_eq!(world.server.ended(), None);
-    assert!(slow.get_session().await.is_some() && quick.get_session().await.is_some());
+    settle().await;
+    assert!(!second.is_finished(), "it looks once more before it believes that");
+    release.send(()).unwrap();
+    assert_eq!(first.await.unwrap(), Outcome::Refreshed);
+    world.clock.advance(Duration::from_millis(50));
+    assert_eq!(second.await.unwrap(), Outcome::Adopted);
+    assert_eq!((world.server.ended(), world.server.refreshes()), (None, 2));
+    assert_eq!((token(&slow).await, token(&quick).await), ("a1".to_owned(), "a1".to_owned()));
 }
 
 #[tokio::test]
