@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::WebSocketError;
 use super::message::{Incoming, Message};
+use super::queue::Waiting;
 
 /// What the task of a connection is asked to do.
 pub(super) enum Command {
@@ -22,7 +23,7 @@ pub(super) type Reply = oneshot::Sender<Result<(), WebSocketError>>;
 /// A connection that carries the session. Dropping it closes it.
 pub struct WebSocket {
     sender: WebSocketSender,
-    incoming: mpsc::Receiver<Incoming>,
+    incoming: Waiting,
 }
 
 /// The sending half of a connection. Clones are the same.
@@ -30,17 +31,14 @@ pub struct WebSocket {
 pub struct WebSocketSender(mpsc::Sender<Command>);
 
 impl WebSocket {
-    pub(super) const fn new(
-        commands: mpsc::Sender<Command>,
-        incoming: mpsc::Receiver<Incoming>,
-    ) -> Self {
+    pub(super) const fn new(commands: mpsc::Sender<Command>, incoming: Waiting) -> Self {
         Self { sender: WebSocketSender(commands), incoming }
     }
 
     /// What comes next; nothing after [`Incoming::Ended`]. While nobody asks, no more is read from
-    /// the network than fits into a small buffer. May be dropped half-way and called again.
+    /// the network than 64 messages, or twice as many bytes as the largest one may have. May be dropped half-way and called again.
     pub async fn next(&mut self) -> Option<Incoming> {
-        self.incoming.recv().await
+        self.incoming.next().await
     }
 
     /// What sends, for other tasks.
@@ -123,7 +121,7 @@ impl WebSocketSender {
 
 impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WebSocket").field("is_over", &self.incoming.is_closed()).finish()
+        f.debug_struct("WebSocket").field("is_over", &self.incoming.is_over()).finish()
     }
 }
 

@@ -15,6 +15,7 @@ use super::dial::{Dialed, Dialer, Stream};
 use super::handle::{Command, WebSocket};
 use super::message::{Ending, Incoming, Message};
 use super::options::Renewal;
+use super::queue::{Told, WAITING, queue};
 use super::verdict::{Verdict, of_code};
 use crate::clock;
 use crate::error::AuthError;
@@ -24,15 +25,13 @@ use crate::refresh::Pace;
 use crate::session::Session;
 use crate::state::AuthState;
 
-/// How many messages wait for a slow application before the network has to.
-const WAITING: usize = 64;
 /// How long a connection must have stood for the next try to begin with the shortest wait.
 const STEADY: Duration = Duration::from_secs(30);
 
 /// Starts the task of a connection that was just made.
 pub(super) fn start(dialer: Dialer, dialed: Dialed) -> WebSocket {
     let (commands, commanded) = mpsc::channel(WAITING);
-    let (told, incoming) = mpsc::channel(WAITING);
+    let (told, incoming) = queue(dialer.options.largest_message);
     let inner = Arc::clone(dialer.inner());
     let line = Line {
         states: inner.states(),
@@ -58,7 +57,7 @@ struct Line {
     states: watch::Receiver<AuthState>,
     dialer: Dialer,
     commands: mpsc::Receiver<Command>,
-    told: mpsc::Sender<Incoming>,
+    told: Told,
     subscriptions: Vec<(String, Message)>,
     /// The session whose token the server knows.
     shown: Arc<Session>,
@@ -85,7 +84,7 @@ impl Line {
             Ok(never) => match never {},
             Err(ending) => ending,
         };
-        let _ = self.told.send(Incoming::Ended(ending)).await;
+        let _ = self.told.tell(Incoming::Ended(ending)).await;
     }
 
     /// Keeps a connection until it has ended for good.
@@ -138,7 +137,7 @@ impl Line {
                 }
                 Event::Unheard => Err(Verdict::Over(Ending::Here)),
                 // What nobody reads cannot be heard.
-                Event::Beat if is_asked && !is_heard && self.told.capacity() > 0 => {
+                Event::Beat if is_asked && !is_heard && self.told.has_room() => {
                     Err(Verdict::Broken)
                 }
                 Event::Beat => {
@@ -213,8 +212,7 @@ impl Line {
             Some(Err(_)) | None => return Err(Verdict::Broken),
         };
         // There is room: nothing is heard without, and nobody else tells.
-        let told = self.told.try_send(Incoming::Message(message));
-        told.map_err(|_| Verdict::Over(Ending::Here))
+        self.told.message(message).map_err(|_| Verdict::Over(Ending::Here))
     }
 
     fn judge(&self, code: Option<u16>) -> Verdict {
@@ -317,7 +315,7 @@ impl Line {
 
     async fn tell(&mut self, incoming: Incoming) -> Result<(), Ending> {
         let told = self.told.clone();
-        let told = self.meanwhile(async move { told.send(incoming).await });
+        let told = self.meanwhile(async move { told.tell(incoming).await });
         told.await?.map_err(|_| Ending::Here)
     }
 
@@ -365,11 +363,11 @@ impl Line {
 
 /// What comes next, once there is room for it; nothing ever if nobody listens any more.
 async fn hear(
-    told: &mpsc::Sender<Incoming>,
+    told: &Told,
     stream: &mut Stream,
 ) -> Option<Result<tungstenite::Message, tungstenite::Error>> {
-    match told.reserve().await {
-        Ok(_room) => stream.next().await,
+    match told.room().await {
+        Ok(()) => stream.next().await,
         Err(_) => std::future::pending().await,
     }
 }

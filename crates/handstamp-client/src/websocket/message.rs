@@ -49,6 +49,16 @@ pub enum Ending {
     },
 }
 
+impl Message {
+    /// How long it is, in bytes.
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
 impl From<&str> for Message {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())

@@ -6,6 +6,7 @@ mod handle;
 mod line;
 mod message;
 mod options;
+mod queue;
 mod verdict;
 
 use std::fmt;
