@@ -147,7 +147,21 @@ impl Accounts {
     /// As [`SessionManager::logout`].
     pub async fn remove(&self, name: &AccountName) -> Result<(), AuthError> {
         self.account(name).logout().await?;
-        if self.0.current.borrow().as_ref() == Some(name) {
+        self.use_no_more(name)
+    }
+
+    /// Removes what is kept of an account, readable or not, without telling the server: for a file
+    /// whose key is lost. If it was the one that is used, none is from now on.
+    ///
+    /// # Errors
+    /// As [`SessionManager::forget`].
+    pub async fn forget(&self, name: &AccountName) -> Result<(), AuthError> {
+        self.account(name).forget().await?;
+        self.use_no_more(name)
+    }
+
+    fn use_no_more(&self, name: &AccountName) -> Result<(), AuthError> {
+        if self.current_name().as_ref() == Some(name) {
             self.use_from_now_on(None)?;
         }
         Ok(())

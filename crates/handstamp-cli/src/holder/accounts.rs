@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::opened::Opened;
 use super::{Place, account_name, failures, notes, with};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, say};
 use crate::output::{self, Table};
 use crate::words::or_nothing;
 
@@ -17,7 +17,7 @@ pub(crate) enum Command {
     /// Use an account from now on; the others stay signed in
     Switch(One),
     /// Sign an account out and forget it
-    Remove(One),
+    Remove(Remove),
 }
 
 /// How to list.
@@ -40,6 +40,18 @@ pub(crate) struct One {
 
     #[command(flatten)]
     place: Place,
+}
+
+/// Which account, and how.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Remove {
+    /// Remove what is kept, readable or not, without telling the service: for an account whose key
+    /// is lost
+    #[arg(long)]
+    forget: bool,
+
+    #[command(flatten)]
+    one: One,
 }
 
 /// Does it.
@@ -121,10 +133,13 @@ fn switch(options: &One) -> Result<(), Failure> {
     })
 }
 
-fn remove(options: &One) -> Result<(), Failure> {
-    let name = &options.name;
-    with(Some(name), &options.place, async |opened| {
+fn remove(options: &Remove) -> Result<(), Failure> {
+    let name = &options.one.name;
+    with(Some(name), &options.one.place, async |opened| {
         there(opened)?;
+        if options.forget {
+            return forget(opened).await;
+        }
         let manager = opened.manager()?;
         opened.accounts.remove(name).await.map_err(|error: AuthError| opened.failed(error))?;
         if manager.waiting_sign_outs() > 0 {
@@ -135,6 +150,14 @@ fn remove(options: &One) -> Result<(), Failure> {
         notes::forget(&opened.path(name));
         output::line(&format!("account {name} is signed out and forgotten"))
     })
+}
+
+async fn forget(opened: &Opened) -> Result<(), Failure> {
+    let name = &opened.name;
+    opened.accounts.forget(name).await.map_err(|error| opened.failed(error))?;
+    notes::forget(&opened.path(name));
+    say("the service has not heard of it: if there was a session, sign it out from another device");
+    output::line(&format!("account {name} is forgotten"))
 }
 
 fn there(opened: &Opened) -> Result<(), Failure> {

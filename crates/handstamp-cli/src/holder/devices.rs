@@ -1,14 +1,16 @@
 //! `handstamp devices`.
 
-use handstamp_client::SessionManager;
+use handstamp_client::{AuthError, SessionManager};
 use handstamp_protocol::sessions::Session;
 use serde_json::json;
 
 use super::Flags;
-use super::opened::Opened;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::{self, Table};
 use crate::words::{or_nothing, point, state};
+
+/// Nobody has more devices than fit onto so many pages.
+const PAGES: usize = 100;
 
 /// What to do with your devices.
 #[derive(clap::Subcommand, Debug)]
@@ -78,7 +80,9 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
 fn list(options: &List) -> Result<(), Failure> {
     options.flags.with(async |opened| {
         let manager = opened.renewed().await?;
-        let sessions = read(opened, &manager).await?;
+        let sessions = read(&manager).await.map_err(|error| opened.failed(error))?;
+        let endless = || Failure::new("the service lists devices without end");
+        let sessions = sessions.ok_or_else(|| endless().with(Exit::Unreachable))?;
         if options.json {
             return output::json(&json!({ "sessions": sessions }));
         }
@@ -98,18 +102,18 @@ fn list(options: &List) -> Result<(), Failure> {
     })
 }
 
-/// All of them, over as many pages as that takes.
-async fn read(opened: &Opened, manager: &SessionManager) -> Result<Vec<Session>, Failure> {
+/// All of them, over as many pages as that takes; none if there is no end to them.
+async fn read(manager: &SessionManager) -> Result<Option<Vec<Session>>, AuthError> {
     let (mut sessions, mut next) = (Vec::new(), None);
-    loop {
-        let page = manager.user_sessions(next.as_deref()).await;
-        let page = page.map_err(|error| opened.failed(error))?;
+    for _ in 0..PAGES {
+        let page = manager.user_sessions(next.as_deref()).await?;
         sessions.extend(page.sessions);
         next = page.next;
         if next.is_none() {
-            return Ok(sessions);
+            return Ok(Some(sessions));
         }
     }
+    Ok(None)
 }
 
 fn end(options: &End) -> Result<(), Failure> {
@@ -142,4 +146,44 @@ fn name(options: &Name) -> Result<(), Failure> {
             None => format!("device {id} has no name"),
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use handstamp_client::backend::{Answer, RefreshCall};
+    use handstamp_client::{AuthBackend, AuthTokens, BackendError, Granted, Token};
+    use handstamp_protocol::sessions::SessionList;
+
+    use super::*;
+
+    /// A service with so many pages.
+    struct Pages(usize);
+
+    impl AuthBackend for Pages {
+        fn refresh(&self, _: RefreshCall) -> Answer<'_, Granted> {
+            Box::pin(std::future::ready(Err(BackendError::Unsupported)))
+        }
+
+        fn revoke(&self, _: Token) -> Answer<'_, ()> {
+            Box::pin(std::future::ready(Ok(())))
+        }
+
+        fn sessions(&self, _: Token, cursor: Option<String>) -> Answer<'_, SessionList> {
+            let page = cursor.map_or(1, |cursor| cursor.parse::<usize>().unwrap() + 1);
+            let next = (page < self.0).then(|| page.to_string());
+            Box::pin(std::future::ready(Ok(SessionList { sessions: Vec::new(), next })))
+        }
+    }
+
+    async fn is_read(pages: usize) -> bool {
+        let manager = SessionManager::builder().backend(Pages(pages)).build();
+        manager.create_session(AuthTokens::new("a"), None, None).await.unwrap();
+        read(&manager).await.unwrap().is_some()
+    }
+
+    #[tokio::test]
+    async fn a_service_that_always_has_one_more_page_is_not_asked_for_ever() {
+        assert!(is_read(1).await && is_read(PAGES).await);
+        assert!(!is_read(PAGES + 1).await && !is_read(usize::MAX).await);
+    }
 }

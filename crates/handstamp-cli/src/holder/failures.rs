@@ -7,6 +7,10 @@ use super::notes::End;
 use crate::failure::{Exit, Failure, chain};
 use crate::words::point;
 
+/// What is left where nothing opens a session any more.
+const GIVE_UP: &str =
+    "if nothing does any more, handstamp accounts remove NAME --forget gives it up";
+
 /// The words for what the client could not do.
 pub(super) fn of(name: &AccountName, error: &AuthError) -> Failure {
     match error {
@@ -72,18 +76,20 @@ pub(super) fn of_storage(error: &StorageError) -> Failure {
                 .into(),
             Exit::Refused,
         ),
-        StorageError::WrongKey
-        | StorageError::NotSealed
-        | StorageError::Swapped
-        | StorageError::ForeignOwner
-        | StorageError::NotAFile => (format!("the session cannot be used: {said}"), Exit::Refused),
+        StorageError::WrongKey | StorageError::Swapped => {
+            (format!("the session cannot be used: {said}; {GIVE_UP}"), Exit::Refused)
+        }
+        StorageError::NotSealed | StorageError::ForeignOwner | StorageError::NotAFile => {
+            (format!("the session cannot be used: {said}"), Exit::Refused)
+        }
         StorageError::Damaged { set_aside } => (
             format!("the file of the session was damaged; it lies at {} now", set_aside.display()),
             Exit::Failed,
         ),
-        StorageError::Newer { .. } => {
-            (format!("{said}: a later handstamp wrote it, which has to read it"), Exit::Failed)
-        }
+        StorageError::Newer { .. } => (
+            format!("{said}: a later handstamp wrote it, which has to read it; {GIVE_UP}"),
+            Exit::Failed,
+        ),
         _ => (format!("the session cannot be read or kept: {said}"), Exit::Failed),
     };
     Failure::new(line).with(exit)

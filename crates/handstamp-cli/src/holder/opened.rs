@@ -1,11 +1,13 @@
 //! The accounts of this machine, opened for one command.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use handstamp_client::storage::{Protection, SealedFile};
 use handstamp_client::{
-    AccountName, Accounts, AuthError, AuthState, HandstampBackend, SessionManager,
+    AccountName, Accounts, AuthError, AuthState, HandstampBackend, SessionManager, StorageError,
 };
+use tokio::task::JoinSet;
 
 use super::{Place, failures, keep, notes};
 use crate::failure::{Exit, Failure, say};
@@ -13,6 +15,8 @@ use crate::folders::home;
 
 /// The account that is used when nobody names one.
 const USUAL: &str = "default";
+/// How long the services of other accounts may hold a command up.
+const OTHERS: Duration = Duration::from_secs(3);
 
 /// The accounts, and the one that this command is about.
 pub(super) struct Opened {
@@ -88,9 +92,9 @@ impl Opened {
         &self.folder
     }
 
-    /// The file of the account of this command.
+    /// The file of the account of this command, as it is kept for its service.
     pub(super) fn file(&self) -> SealedFile {
-        SealedFile::new(self.path(&self.name), self.protection.clone())
+        file(&self.path(&self.name), self.protection.clone()).0
     }
 
     /// Renews the tokens if that is due, so that no program ends while it asks for them.
@@ -117,16 +121,47 @@ impl Opened {
         failures::of(&self.name, &error)
     }
 
-    /// Tells the service of sign-outs that it has not heard of.
+    /// Tells the services of sign-outs that they have not heard of: of the account of this command,
+    /// and of every other that was opened by no command since.
     pub(super) async fn leave(&self) {
-        let Ok(manager) = self.manager() else { return };
-        if matches!(manager.state(), AuthState::Restoring | AuthState::Locked) {
-            return;
+        let mut telling = JoinSet::new();
+        for name in self.accounts.list().unwrap_or_default() {
+            if name != self.name
+                && let Some(manager) = self.waiting(&name).await
+            {
+                let told = async move { manager.deliver_sign_outs().await };
+                telling.spawn(tokio::time::timeout(OTHERS, told));
+            }
         }
-        if manager.waiting_sign_outs() > 0 && !manager.deliver_sign_outs().await {
+        let is_told = self.tell().await;
+        telling.join_all().await;
+        if !is_told {
             say(
                 "the service has not heard of an earlier sign-out yet; the next command tries again",
             );
+        }
+    }
+
+    /// Tells the service of the account of this command, if there is something to tell and its file
+    /// was opened.
+    async fn tell(&self) -> bool {
+        let Ok(manager) = self.manager() else { return true };
+        let is_open = !matches!(manager.state(), AuthState::Restoring | AuthState::Locked);
+        !is_open || manager.waiting_sign_outs() == 0 || manager.deliver_sign_outs().await
+    }
+
+    /// The manager of another account, if a sign-out of it waits.
+    async fn waiting(&self, name: &AccountName) -> Option<SessionManager> {
+        let manager = self.manager_of(name).ok()?;
+        match manager.restore().await {
+            Ok(_) => (manager.waiting_sign_outs() > 0).then_some(manager),
+            Err(error) => {
+                // This is told once, and to nobody but us.
+                if let AuthError::Storage(error @ StorageError::Damaged { .. }) = &error {
+                    say(&format!("account {name}: {}", failures::of_storage(error).text()));
+                }
+                None
+            }
         }
     }
 }
@@ -151,16 +186,22 @@ fn named(accounts: &Accounts) -> Result<AccountName, Failure> {
     name.ok_or_else(|| Failure::new("there is no account"))
 }
 
-/// The manager over a file. The address is part of what the file is sealed for.
+/// The manager over a file.
 fn manager(path: &Path, protection: Protection) -> SessionManager {
-    let service = notes::service(path).ok().flatten();
+    let (file, service) = file(path, protection);
     let backend = service.as_deref().and_then(|address| HandstampBackend::new(address).ok());
-    let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let account = format!("{name} {}", service.as_deref().unwrap_or_default());
-    let file = SealedFile::new(path, protection).for_account(&account);
     let builder = SessionManager::builder().storage(file);
     match backend {
         Some(backend) => builder.backend(backend).build(),
         None => builder.build(),
     }
+}
+
+/// The file of a session, and the service that it belongs to: the address is part of what the file
+/// is sealed for.
+fn file(path: &Path, protection: Protection) -> (SealedFile, Option<String>) {
+    let service = notes::service(path).ok().flatten();
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let account = format!("{name} {}", service.as_deref().unwrap_or_default());
+    (SealedFile::new(path, protection).for_account(&account), service)
 }

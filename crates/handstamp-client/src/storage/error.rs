@@ -69,6 +69,7 @@ impl StorageError {
         match self {
             Self::Locked => Self::Locked,
             Self::NoKey => Self::NoKey,
+            Self::NoStore => Self::NoStore,
             Self::WrongKey => Self::WrongKey,
             Self::NotSealed => Self::NotSealed,
             Self::Damaged { set_aside } => Self::Damaged { set_aside: set_aside.clone() },

@@ -3,7 +3,9 @@
 use std::io::ErrorKind;
 use std::net::TcpListener;
 
-use super::{Here, session_id};
+use super::sessions::address;
+use super::{Here, KEY, session_id};
+use crate::world::World;
 
 #[test]
 fn j08_two_accounts_are_signed_in_side_by_side_and_one_is_used_now() {
@@ -75,4 +77,66 @@ fn j08_whoever_signs_in_elsewhere_after_a_sign_out_shows_nothing_to_the_service_
     assert_eq!(world.run(&["logout"]).good(), "signed out\n");
     // Nobody has so much as knocked at the door of the other one.
     assert_eq!(before.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn f06_a_sign_out_of_an_account_that_is_not_used_is_heard_with_the_next_command_of_any() {
+    let world = World::new().with("HANDSTAMP_HOLDER_KEY", KEY);
+    let here = Here::at(world, &address());
+    let work = here.login("bert", &["--account", "work"]);
+    here.login("ada", &[]);
+    let Here { served, world, key } = here;
+    let url = served.url.clone();
+    assert_eq!(served.stop().exit, 0);
+    let removed = world.run(&["accounts", "remove", "work"]).out();
+    assert!(removed.contains("kept until the service has heard of it"), "{removed}");
+    assert_eq!(world.run(&["whoami"]).good(), "ada\n", "which says nothing of it");
+    let served = world.start(&["serve", "--listen", url.strip_prefix("http://").unwrap()]);
+    assert_eq!(world.run(&["whoami"]).good(), "ada\n");
+    let here = Here { served, world, key };
+    let why = here.run(&["sessions", "why", session_id(&work)]).good();
+    assert!(why.contains("logout"), "{why}");
+    let left = here.run(&["accounts", "list", "--json"]).json();
+    assert_eq!(left["accounts"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn j02_whoever_has_lost_the_key_gives_the_account_up_and_signs_in_anew() {
+    let here = Here::new();
+    here.login("ada", &[]);
+    let answer = here.sign_in("ada");
+    let Here { served, world, key } = here;
+    let world = world.with("HANDSTAMP_HOLDER_KEY", &KEY.replacen('A', "B", 1));
+    let here = Here { served, world, key };
+    let token = super::refresh_token(&answer);
+    for line in [
+        here.run(&["whoami"]).line(4),
+        here.run(&["logout"]).line(4),
+        here.run(&["accounts", "remove", "default"]).line(4),
+        here.paste(token, &[]).line(4),
+    ] {
+        assert!(line.contains("accounts remove NAME --forget"), "{line}");
+    }
+    let ran = here.run(&["accounts", "remove", "default", "--forget"]);
+    assert!(ran.err.contains("has not heard of it"), "{}", ran.err);
+    assert_eq!(ran.out(), "account default is forgotten\n");
+    // The token was not used up by the login that could not keep it.
+    here.paste(token, &[]).good();
+    assert_eq!(here.run(&["whoami"]).good(), "ada\n");
+    here.run(&["accounts", "remove", "other", "--forget"]).line(3);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_login_that_could_keep_nothing_uses_no_token_up() {
+    let here = Here::new();
+    here.login("ada", &[]);
+    here.run(&["accounts", "remove", "default"]).good();
+    let answer = here.sign_in("ada");
+    let folder = here.world.path(".local/share/handstamp/accounts");
+    // Something of the name of the file that is no file: what no mode keeps from the superuser.
+    std::fs::create_dir(folder.join("default.session")).unwrap();
+    here.paste(super::refresh_token(&answer), &[]).line(4);
+    std::fs::remove_dir(folder.join("default.session")).unwrap();
+    here.paste(super::refresh_token(&answer), &[]).good();
 }
