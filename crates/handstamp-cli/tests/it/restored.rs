@@ -130,7 +130,9 @@ fn a_store_in_use_or_of_another_ring_is_not_signed_out_of() {
 #[test]
 fn a_restored_dump_of_postgresql_signs_nobody_in_by_the_command_for_it() {
     let server = Server::start(&["fsync=off"]);
-    ["shop", "again"].map(|name| block_on(server.create(name, "template0")));
+    for name in ["shop", "again"] {
+        block_on(server.create(name, "template0"));
+    }
     let (shop, again) = (server.url("shop"), server.url("again"));
     let place_of = |url| ["--store", url, "--data-dir", "data", "--keys", "shared.keys"];
     let house = House::new(&place_of(&shop));
