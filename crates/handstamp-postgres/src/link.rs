@@ -193,9 +193,10 @@ impl Link {
 }
 
 /// One statement sets what holds for the transaction: its limits, that nothing of another schema is
-/// taken for PostgreSQL's own, and that statements are planned once, not for each number of rows that
-/// they are given, and by the index, however few rows there are when that is done. What the database is
-/// there for is read by a statement of its own, which sees what was committed when the lock was had.
+/// taken for PostgreSQL's own, and that statements are planned once, not for each number of rows
+/// that they are given, and by the index, however few rows there are when that is done. What the
+/// database is there for is read by a statement of its own, which sees what was committed when the
+/// lock was had.
 fn begin(with: With, patience: Duration) -> Arc<str> {
     let most = patience.as_millis();
     let lock = match with {

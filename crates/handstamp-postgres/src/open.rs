@@ -157,7 +157,9 @@ impl Builder {
             Ok(options) => options,
             Err(fault) => {
                 // The server may have wanted to encrypt, and it is a file of ours that is missing.
-                files::check(&options)?;
+                if matches!(fault, Fault::Sql(_)) {
+                    files::check(&options)?;
+                }
                 return Err(fault.into());
             }
         };

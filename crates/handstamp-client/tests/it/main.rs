@@ -2,10 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-#[cfg(unix)]
-mod drives;
 #[cfg(feature = "reqwest")]
 mod another;
+#[cfg(unix)]
+mod drives;
 mod files;
 mod kept;
 #[cfg(feature = "keyring")]

@@ -66,7 +66,7 @@ async fn who_brings_the_schema_up_lets_others_through_while_the_tables_are_in_us
     assert!(!opening.is_finished());
     reader.close().await.unwrap();
     opening.await.unwrap().unwrap();
-    assert_eq!(database.count("handstamp.versions").await, 2);
+    assert_eq!(database.count("handstamp.versions").await, 3);
 }
 
 const MONTHS: &str = "pg_inherits WHERE inhparent = 'handstamp.events'::regclass";
