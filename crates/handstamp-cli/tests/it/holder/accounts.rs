@@ -83,8 +83,9 @@ fn j08_whoever_signs_in_elsewhere_after_a_sign_out_shows_nothing_to_the_service_
 fn f06_a_sign_out_of_an_account_that_is_not_used_is_heard_with_the_next_command_of_any() {
     let world = World::new().with("HANDSTAMP_HOLDER_KEY", KEY);
     let here = Here::at(world, &address());
-    let work = here.login("bert", &["--account", "work"]);
     here.login("ada", &[]);
+    let work = here.login("bert", &["--account", "work"]);
+    here.run(&["accounts", "switch", "default"]).good();
     let Here { served, world, key } = here;
     let url = served.url.clone();
     assert_eq!(served.stop().exit, 0);
