@@ -66,7 +66,8 @@ fn is_id(word: &OsString) -> bool {
     text.starts_with('-') && text.bytes().all(is_base64url) && !text.bytes().all(is_of_flag)
 }
 
-#[cfg(all(test, feature = "serve"))]
+#[cfg(test)]
+#[cfg(feature = "serve")]
 mod tests {
     use super::*;
 
