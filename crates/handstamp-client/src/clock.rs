@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime};
 use handstamp_protocol::Time;
 
 use crate::BoxFuture;
+#[cfg(all(any(target_os = "linux", target_os = "android"), feature = "reqwest"))]
+use crate::alarm::rings_at;
 
-/// How long a sleep is trusted at a time: the timers of the system stand still while it is
-/// suspended, so the clock is looked at that often.
+/// How long a sleep of the runtime is trusted at a time: its timers stand still while the machine
+/// is suspended, so the clock is looked at that often where there is no [`alarm`](crate::alarm).
 const LONGEST_NAP: Duration = Duration::from_secs(20);
 
 /// Tells the time, and waits.
@@ -30,6 +32,9 @@ pub trait Clock: Send + Sync + 'static {
 ///
 /// Suspend is counted on Linux, Android (`CLOCK_BOOTTIME`) and Apple's systems
 /// (`CLOCK_MONOTONIC`); elsewhere as far as [`std::time::Instant`] does.
+///
+/// A long wait wakes the process once, with the feature `reqwest` on Linux and Android, for sixteen
+/// waits at a time; otherwise every 20 s, to look whether the machine was suspended.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     /// What the wall clock showed when the steady one stood at nothing, in milliseconds.
@@ -66,10 +71,18 @@ impl Clock for SystemClock {
         let until = steady().saturating_add(span);
         Box::pin(async move {
             while let Some(left) = until.checked_sub(steady()).filter(|left| !left.is_zero()) {
-                tokio::time::sleep(left.min(LONGEST_NAP)).await;
+                if left <= LONGEST_NAP || !rings_at(until).await {
+                    tokio::time::sleep(left.min(LONGEST_NAP)).await;
+                }
             }
         })
     }
+}
+
+/// There is no alarm here.
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), feature = "reqwest")))]
+async fn rings_at(_: Duration) -> bool {
+    false
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]

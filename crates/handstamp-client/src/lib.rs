@@ -15,6 +15,8 @@
 //! - `keyring`: the key of the file in the keyring of the operating system.
 //! - `testing`: a clock that is set by hand, a server that plays a script.
 
+#[cfg(all(any(target_os = "linux", target_os = "android"), feature = "reqwest"))]
+mod alarm;
 mod clock;
 mod error;
 mod fail;

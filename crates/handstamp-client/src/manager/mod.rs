@@ -38,7 +38,7 @@ use crate::storage::{Revocation, Storage, Version};
 /// in, renewed or signed out by another process over the same storage is seen at the latest at the
 /// next change or refresh.
 ///
-/// Needs a runtime of tokio.
+/// Needs a runtime of tokio that has its timers and its I/O (`enable_all`).
 #[derive(Clone)]
 pub struct SessionManager {
     pub(crate) inner: Arc<Inner>,
