@@ -33,6 +33,17 @@ pub enum AuthError {
     /// What is kept could not be read or written. Nobody was signed out.
     #[error("the session could not be read or kept")]
     Storage(#[from] StorageError),
+    /// The new session could not be kept. Whoever was signed in before still is; the server was
+    /// asked, once, to end the new one. Sign in anew when it can be kept.
+    #[error("the new session could not be kept, and {}", told(revoked))]
+    NotKept {
+        /// Why it could not be kept.
+        #[source]
+        cause: StorageError,
+        /// What the server said to its end. After an error it lives on there, for as long as its
+        /// tokens do.
+        revoked: Result<(), BackendError>,
+    },
     /// The server could not be asked, or refused this call. The session stays.
     #[error("the server did not do it")]
     Backend(#[from] BackendError),
@@ -51,5 +62,12 @@ impl AuthError {
     /// Whether only a new sign-in helps.
     pub const fn needs_sign_in(&self) -> bool {
         matches!(self, Self::NotAuthenticated | Self::TokenExpired | Self::Ended { .. })
+    }
+}
+
+fn told(revoked: &Result<(), BackendError>) -> String {
+    match revoked {
+        Ok(()) => "was ended at the server".to_owned(),
+        Err(error) => format!("may live on at the server: {error}"),
     }
 }

@@ -21,6 +21,8 @@ pub(crate) enum Save {
     Always,
     /// As the configuration says.
     Configured,
+    /// As the configuration says; where it cannot be kept nothing has changed.
+    OrNothing,
     /// Along with the next change: it could be lost, and would not be missed.
     Never,
 }
@@ -261,7 +263,8 @@ impl Inner {
     /// Changes what is in memory, and what is kept with it. `act` may run several times: again on
     /// what another process has written in between.
     ///
-    /// Where it cannot be kept the change stands in memory, and the error says so.
+    /// Where it cannot be kept the change stands in memory, and the error says so; but for
+    /// [`Save::OrNothing`].
     pub(crate) async fn change<R>(
         &self,
         save: Save,
@@ -291,7 +294,11 @@ impl Inner {
         save: Save,
         mut act: impl FnMut(&mut Draft) -> R,
     ) -> Result<R, AuthError> {
-        let is_kept = save == Save::Always || save == Save::Configured && self.config.auto_save;
+        let is_kept = match save {
+            Save::Always => true,
+            Save::Configured | Save::OrNothing => self.config.auto_save,
+            Save::Never => false,
+        };
         for _ in 0..TRIES {
             let before = self.held().clone();
             let mut draft = draft_of(&before);
@@ -313,6 +320,7 @@ impl Inner {
                 Ok(Seen::Same(_)) => {}
                 Ok(Seen::Other(loaded)) => self.adopt(loaded),
                 Ok(Seen::Lost(path)) => self.lose(path),
+                Err(error) if save == Save::OrNothing => return Err(error.into()),
                 Err(error) => {
                     self.hold(before, draft, true);
                     self.tell(AuthEvent::NotKept);

@@ -6,6 +6,7 @@ use super::{Inner, Save, SessionManager};
 use crate::backend::BackendError;
 use crate::state::AuthEvent;
 use crate::storage::Revocation;
+use crate::token::Token;
 
 impl Inner {
     /// Delivers in the background what waits, if anything does.
@@ -39,14 +40,23 @@ impl Inner {
     }
 
     async fn revoke(&self, revocation: &Revocation) -> bool {
-        match self.in_time(self.backend.revoke(revocation.token.clone())).await {
-            Ok(()) | Err(BackendError::Refused { .. } | BackendError::Unsupported) => true,
+        match self.ask_to_revoke(revocation.token.clone()).await {
+            Ok(()) | Err(BackendError::Unsupported) => true,
             Err(BackendError::Transient { .. }) => false,
             Err(error) => {
                 // The same question would get the same answer for ever.
                 tracing::warn!(%error, "a sign-out cannot be told to the server");
                 true
             }
+        }
+    }
+
+    /// Has the server end the session of a token, which may take so long and no longer. One that
+    /// it refuses is dead.
+    pub(super) async fn ask_to_revoke(&self, token: Token) -> Result<(), BackendError> {
+        match self.in_time(self.backend.revoke(token)).await {
+            Err(BackendError::Refused { .. }) => Ok(()),
+            answer => answer,
         }
     }
 

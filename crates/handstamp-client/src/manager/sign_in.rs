@@ -8,33 +8,60 @@ use crate::error::AuthError;
 use crate::session::{AuthTokens, CookieChanges, Session, UserInfo};
 use crate::state::AuthEvent;
 use crate::storage::StorageError;
+use crate::token::Token;
 
 impl Inner {
     /// Makes a session the one that counts. One that was there ends, and the server will hear of
-    /// that.
-    async fn begin(self: &Arc<Self>, mut session: Session) -> Result<(), AuthError> {
+    /// that. One that cannot be kept is given back, and whoever was there before stays.
+    async fn begin(self: &Arc<Self>, session: Session) -> Result<(), AuthError> {
+        let event = match self.take_in(&session).await {
+            Ok(event) => event,
+            Err(error) => return Err(self.give_back(session, error).await),
+        };
+        self.pace().succeeded();
+        self.set_offline(false);
+        self.deliver_later();
+        self.tell(event);
+        Ok(())
+    }
+
+    async fn take_in(&self, session: &Session) -> Result<AuthEvent, AuthError> {
+        let mut session = session.clone();
         session.begin(self.clock.now())?;
-        let begun = self.change_anew(Save::Configured, |draft| {
+        self.change_anew(Save::OrNothing, |draft| {
             let before = draft.session.replace(session.clone());
             let is_upgrade = before.as_ref().is_some_and(|it| it.is_guest) && !session.is_guest;
             draft.retire(before, self.clock.now());
             if is_upgrade { AuthEvent::Upgraded } else { AuthEvent::SignedIn }
-        });
-        let begun = begun.await;
-        self.pace().succeeded();
-        self.set_offline(false);
-        self.deliver_later();
-        self.tell(begun?);
-        Ok(())
+        })
+        .await
+    }
+
+    /// Has the server end a session that could not be kept: nothing is to live on that nobody
+    /// holds. Answers what became of both.
+    async fn give_back(&self, session: Session, error: AuthError) -> AuthError {
+        let cause = match error {
+            AuthError::Storage(cause) => cause,
+            AuthError::NoRandom(cause) => cause.into(),
+            error => return error,
+        };
+        let held = self.session().and_then(|held| held.tokens.refresh_token.clone());
+        let is_held = |token: &Token| held.as_ref().is_some_and(|held| held.is(token));
+        // Without a refresh token there is nothing to revoke it by; and whoever has signed in with
+        // the tokens that are there keeps them.
+        match session.tokens.refresh_token.filter(|token| !is_held(token)) {
+            Some(token) => AuthError::NotKept { cause, revoked: self.ask_to_revoke(token).await },
+            None => AuthError::Storage(cause),
+        }
     }
 
     /// Makes a guest the one who counts, where nobody is signed in by now. Whoever is stays, and the
-    /// guest ends.
+    /// guest ends. One that cannot be kept is given back.
     async fn begin_guest(self: &Arc<Self>, mut guest: Session) -> Result<(), AuthError> {
         let now = self.clock.now();
         guest.begin(now)?;
         guest.is_guest = true;
-        let begun = self.change_anew(Save::Configured, |draft| {
+        let begun = self.change_anew(Save::OrNothing, |draft| {
             let is_free = draft.session.as_ref().is_none_or(|there| self.is_spent(there));
             let not_taken = match is_free {
                 true => draft.session.replace(guest.clone()),
@@ -43,7 +70,10 @@ impl Inner {
             draft.retire(not_taken, now);
             is_free
         });
-        let is_begun = begun.await?;
+        let is_begun = match begun.await {
+            Ok(is_begun) => is_begun,
+            Err(error) => return Err(self.give_back(guest, error).await),
+        };
         self.deliver_later();
         if is_begun {
             self.pace().succeeded();
@@ -79,8 +109,9 @@ impl SessionManager {
     /// Makes a session of tokens, of whose they are, and of what the answer said about cookies.
     ///
     /// # Errors
-    /// [`AuthError::Storage`]: where what was kept before could not be read nothing has changed;
-    /// where the session could not be kept it is in memory.
+    /// [`AuthError::NotKept`]: it could not be kept, and was given back. [`AuthError::Storage`]:
+    /// the same of a session that has no refresh token, or that was signed in with before. Nothing
+    /// has changed here.
     pub async fn create_session(
         &self,
         tokens: AuthTokens,
@@ -136,7 +167,7 @@ impl SessionManager {
     /// asked, here or in another process, stays.
     ///
     /// # Errors
-    /// [`AuthError::Backend`] and [`AuthError::Storage`].
+    /// [`AuthError::Backend`], and as [`create_session`](Self::create_session).
     pub async fn login_as_guest(&self) -> Result<(), AuthError> {
         if self.is_taken().await? {
             return Ok(());
@@ -164,11 +195,14 @@ impl SessionManager {
     /// as `upgrade_from`, and makes a session of its answer. When that fails the guest stays. Also
     /// without a guest, then without a token.
     ///
+    /// The guest is kept once more before `sign_in` is called: where that cannot be done it is not,
+    /// because a server may end the guest with the upgrade.
+    ///
     /// # Errors
     /// What `sign_in` fails with, and as [`create_session`](Self::create_session).
     pub async fn upgrade_guest<F, R, E>(
         &self,
-        sign_in: impl FnOnce(Option<crate::Token>) -> F,
+        sign_in: impl FnOnce(Option<Token>) -> F,
     ) -> Result<(), E>
     where
         F: Future<Output = Result<R, E>>,
@@ -176,6 +210,9 @@ impl SessionManager {
         E: From<AuthError>,
     {
         let session = self.session().await?.filter(|session| session.is_guest);
+        if session.is_some() {
+            self.inner.change(Save::Configured, |_| ()).await?;
+        }
         let asked_at = self.inner.clock.now();
         let token = session.and_then(|session| session.tokens.refresh_token.clone());
         let mut session = Session::from((&sign_in(token).await?.into(), asked_at));

@@ -27,6 +27,7 @@ mod refresh;
 mod requests;
 mod several;
 mod signing;
+mod unkept;
 #[cfg(feature = "websocket")]
 mod websocket;
 #[cfg(feature = "reqwest")]

@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use handstamp_client::storage::{
-    Loaded, Lock, MemoryStorage, Replaced, Storage, StorageError, Stored, Version,
-};
+use handstamp_client::storage::{Storage, StorageError};
 use handstamp_client::testing::{ManualClock, START, Step, TestServer};
 use handstamp_client::{AuthError, AuthState, ClientConfig, Outcome, SessionManager};
 use handstamp_protocol::Time;
 use handstamp_protocol::sessions::Reason;
 use tokio::sync::oneshot;
 
-use crate::world::{World, name, settle, sign_in, token, told};
+use crate::world::{Full, World, name, settle, sign_in, token, told};
 
 #[tokio::test]
 async fn j07_a_token_past_its_time_is_renewed_before_it_is_handed_out() {
@@ -399,37 +397,6 @@ async fn a_token_without_an_end_is_renewed_by_nobody_but_the_application() {
     world.advance(1_000_000);
     assert!(manager.is_session_valid().await && !manager.needs_refresh().await);
     assert_eq!(token(&manager).await, "a");
-}
-
-/// A storage that fails to write from the so-manieth time on.
-#[derive(Clone)]
-struct Full(MemoryStorage, Arc<AtomicUsize>);
-
-impl Storage for Full {
-    fn load(&self) -> Result<Loaded, StorageError> {
-        self.0.load()
-    }
-
-    fn replace(&self, old: Option<&Version>, new: &Stored) -> Result<Replaced, StorageError> {
-        let left = self.1.load(Ordering::SeqCst);
-        if left == 0 {
-            return Err(StorageError::Io(std::io::ErrorKind::StorageFull.into()));
-        }
-        self.1.store(left - 1, Ordering::SeqCst);
-        self.0.replace(old, new)
-    }
-
-    fn clear(&self) -> Result<(), StorageError> {
-        self.0.clear()
-    }
-
-    fn try_lock(&self) -> Result<Lock, StorageError> {
-        self.0.try_lock()
-    }
-
-    fn is_blocking(&self) -> bool {
-        false
-    }
 }
 
 #[tokio::test]

@@ -1,8 +1,12 @@
 //! A manager with a server, a clock and a storage of its own.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use handstamp_client::storage::MemoryStorage;
+use handstamp_client::storage::{
+    Loaded, Lock, MemoryStorage, Replaced, StorageError, Stored, Version,
+};
 use handstamp_client::testing::{ManualClock, TestServer};
 use handstamp_client::{AuthEvent, AuthState, SessionManager, Storage};
 use tokio::sync::broadcast;
@@ -94,4 +98,35 @@ pub(crate) fn told(events: &mut broadcast::Receiver<AuthEvent>) -> Vec<String> {
             text.split([' ', '{', '(']).next().unwrap_or_default().to_owned()
         })
         .collect()
+}
+
+/// A storage that fails to write from the so-manieth time on.
+#[derive(Clone)]
+pub(crate) struct Full(pub(crate) MemoryStorage, pub(crate) Arc<AtomicUsize>);
+
+impl Storage for Full {
+    fn load(&self) -> Result<Loaded, StorageError> {
+        self.0.load()
+    }
+
+    fn replace(&self, old: Option<&Version>, new: &Stored) -> Result<Replaced, StorageError> {
+        let left = self.1.load(Ordering::SeqCst);
+        if left == 0 {
+            return Err(StorageError::Io(std::io::ErrorKind::StorageFull.into()));
+        }
+        self.1.store(left - 1, Ordering::SeqCst);
+        self.0.replace(old, new)
+    }
+
+    fn clear(&self) -> Result<(), StorageError> {
+        self.0.clear()
+    }
+
+    fn try_lock(&self) -> Result<Lock, StorageError> {
+        self.0.try_lock()
+    }
+
+    fn is_blocking(&self) -> bool {
+        false
+    }
 }
