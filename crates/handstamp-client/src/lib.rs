@@ -23,6 +23,7 @@ mod fail;
 mod random;
 mod state;
 mod token;
+mod wiped;
 
 pub mod accounts;
 #[cfg(feature = "reqwest")]

@@ -109,7 +109,7 @@ impl OauthBackend {
 
 /// `invalid_grant` is the one answer that says that the refresh token is dead (RFC 6749, 5.2).
 fn refusal(read: &Read) -> Option<BackendError> {
-    let error: ErrorResponse = serde_json::from_slice(&read.body).ok()?;
+    let error: ErrorResponse = serde_json::from_slice(read.body.bytes()).ok()?;
     let is_it = read.status.as_u16() == 400 && error.error == "invalid_grant";
     is_it.then_some(BackendError::Refused { reason: None })
 }

@@ -129,7 +129,7 @@ fn refusal(read: &Read) -> Option<BackendError> {
     if read.status.as_u16() != 401 || !is_problem {
         return None;
     }
-    let problem: Problem = serde_json::from_slice(&read.body).ok()?;
+    let problem: Problem = serde_json::from_slice(read.body.bytes()).ok()?;
     match problem.code {
         ErrorCode::SessionInvalid
         | ErrorCode::SessionExpired

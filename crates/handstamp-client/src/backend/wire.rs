@@ -9,6 +9,7 @@ use url::Url;
 
 use super::BackendError;
 use crate::address::Ways;
+use crate::wiped::Wiped;
 
 /// How long a connection may take.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
@@ -21,14 +22,15 @@ const LARGEST: usize = 1024 * 1024;
 pub(super) struct Read {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+    /// Overwritten in the end: it may hold tokens. What HTTP and TLS passed it through is not.
+    pub(super) body: Wiped,
 }
 
 /// What an answer means that is none of those hoped for, by its status.
 #[cfg(feature = "websocket")]
 pub(crate) fn failure(response: &Response) -> BackendError {
     let (status, headers) = (response.status(), response.headers().clone());
-    Read { status, headers, body: Vec::new() }.failure()
+    Read { status, headers, body: Wiped::default() }.failure()
 }
 
 /// Clients for these addresses.
@@ -44,13 +46,13 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Read, BackendError> 
     Ok(Read { status, headers, body })
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, BackendError> {
-    let mut body = Vec::new();
+async fn read(mut response: Response) -> Result<Wiped, BackendError> {
+    let mut body = Wiped::default();
     while let Some(chunk) = response.chunk().await.map_err(passing)? {
-        if body.len() + chunk.len() > LARGEST {
+        if body.bytes().len() + chunk.len() > LARGEST {
             return Err(BackendError::passing());
         }
-        body.extend_from_slice(&chunk);
+        body.append(&chunk);
     }
     Ok(body)
 }
@@ -64,7 +66,7 @@ impl Read {
     /// What a success says. Anything that cannot be understood may be of a proxy: it passes.
     pub(super) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, BackendError> {
         // The text of the error could quote a token.
-        serde_json::from_slice(&self.body).map_err(|_| BackendError::passing())
+        serde_json::from_slice(self.body.bytes()).map_err(|_| BackendError::passing())
     }
 
     /// What the server's clock showed.
@@ -115,7 +117,7 @@ mod tests {
         let mut read = Read {
             status: StatusCode::from_u16(status).unwrap(),
             headers: HeaderMap::new(),
-            body: Vec::new(),
+            body: Wiped::default(),
         };
         for (name, value) in headers {
             read.headers.insert(*name, value.parse().unwrap());

@@ -8,12 +8,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::seal::{self, Account, Derived, Sealer, Unopened};
-use super::wiped::Wiped;
 use super::{
     Loaded, Lock, Protection, Replaced, Revocation, Storage, StorageError, Stored, Version, disk,
 };
 use crate::fail;
 use crate::session::Session;
+use crate::wiped::Wiped;
 
 /// One account's session in a sealed file, shared by every process that opens it.
 ///

@@ -7,10 +7,10 @@ mod key;
 #[cfg(feature = "keyring")]
 mod keyring;
 mod memory;
+mod note;
 #[cfg(feature = "keyring")]
 mod question;
 mod seal;
-mod wiped;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -24,6 +24,7 @@ pub use key::{Cost, Passphrase, Policy, Protection, SealingKey};
 #[cfg(feature = "keyring")]
 pub use keyring::Keyring;
 pub use memory::MemoryStorage;
+pub use note::SealedNote;
 
 use crate::random::{self, NoRandom};
 use crate::session::Session;

@@ -6,16 +6,14 @@ use zeroize::Zeroizing;
 
 /// Bytes that are overwritten when they go, and also where they were before they had to grow.
 #[derive(Default)]
-pub(super) struct Wiped(Zeroizing<Vec<u8>>);
+pub(crate) struct Wiped(Zeroizing<Vec<u8>>);
 
 impl Wiped {
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
-}
 
-impl Write for Wiped {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
         let length = self.0.len() + bytes.len();
         if length > self.0.capacity() {
             let mut larger = Zeroizing::new(Vec::with_capacity(length * 2));
@@ -23,6 +21,12 @@ impl Write for Wiped {
             self.0 = larger;
         }
         self.0.extend_from_slice(bytes);
+    }
+}
+
+impl Write for Wiped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.append(bytes);
         Ok(bytes.len())
     }
 
