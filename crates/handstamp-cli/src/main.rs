@@ -25,7 +25,7 @@ mod proof;
 mod serve;
 #[cfg(feature = "serve")]
 mod settings;
-#[cfg(any(feature = "demo", feature = "serve"))]
+#[cfg(any(feature = "demo", feature = "holder", feature = "serve"))]
 mod signals;
 #[cfg(feature = "serve")]
 mod store;

@@ -137,6 +137,7 @@ fn remove(options: &Remove) -> Result<(), Failure> {
     let name = &options.one.name;
     with(Some(name), &options.one.place, async |opened| {
         there(opened)?;
+        let _turn = opened.turn().await?;
         if options.forget {
             return forget(opened).await;
         }

@@ -5,21 +5,21 @@
 //! that never leaves this process until it is exchanged, and it is exchanged once.
 
 use std::io::{self, IsTerminal};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use handstamp_client::{AuthBackend, HandstampBackend, Token};
 use handstamp_protocol::sessions::TokenAnswer;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
 
 use super::callback::{Callback, Came};
+use super::opener::Lead;
 use super::{http, notes};
 use crate::failure::{Exit, Failure, chain, say};
-use crate::proof;
+use crate::{proof, signals};
 
 /// How long to wait for somebody in front of a browser.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -38,25 +38,13 @@ pub(super) struct Granted {
     pub(super) answer: TokenAnswer,
 }
 
-impl Granted {
-    /// Ends what came and is not kept, so that nothing lives on that nobody holds.
-    ///
-    /// # Security
-    /// To the service that it says it is of, where a token may go at all.
-    pub(super) async fn give_back(self) {
-        let service = notes::address(&self.service);
-        if let Some(backend) = service.ok().and_then(|it| HandstampBackend::new(&it).ok()) {
-            let _ = backend.revoke(Token::from(self.answer.refresh_token)).await;
-        }
-    }
-}
-
-/// Has the user sign in at `page`, and answers what the application gave for it.
+/// Has the user sign in at `page`, and answers what the application gave for it. `opening` is the
+/// folder for what a browser is started with; without one none is.
 ///
 /// # Errors
 /// Exit 4 if the user, or the application, says no; exit 5 if the application does not answer; exit
-/// 1 if nobody came in time.
-pub(super) async fn sign_in(page: &str, opens: bool) -> Result<Granted, Failure> {
+/// 1 if nobody came in time, or the program was asked to stop.
+pub(super) async fn sign_in(page: &str, opening: Option<&Path>) -> Result<Granted, Failure> {
     let page = notes::address(page)?;
     let (verifier, state) = (random()?, random()?);
     let challenge = proof::challenge(&verifier);
@@ -64,15 +52,28 @@ pub(super) async fn sign_in(page: &str, opens: bool) -> Result<Granted, Failure>
     let address = asking(&page, &callback, &state, &challenge)?;
     say(&format!("sign in with your browser at {address}"));
     say(&format!("the page and this terminal both show {}", proof::word(&challenge)));
-    if opens && io::stderr().is_terminal() {
-        open(&address);
-    }
-    let came = tokio::time::timeout(PATIENCE, callback.wait()).await;
-    let late = |_| Failure::new("nobody has signed in; run it again for another try");
-    let Came { code, answer } = came.map_err(late)??;
+    let Came { code, answer } = back(&callback, &address, opening).await?;
     let granted = exchange(&page, &callback.address(), &code, &verifier).await;
     answer.give(granted.is_ok()).await;
     granted
+}
+
+/// Waits until the browser has come back, started by us or by hand.
+async fn back(callback: &Callback, address: &str, opening: Option<&Path>) -> Result<Came, Failure> {
+    let stop = signals::asked_to_stop()?;
+    // Whatever ends the wait, what a browser was started with is gone after it.
+    let _lead = opening.filter(|_| io::stderr().is_terminal()).and_then(|within| {
+        let lead = Lead::write(within, address).ok()?;
+        lead.open();
+        Some(lead)
+    });
+    tokio::select! {
+        came = tokio::time::timeout(PATIENCE, callback.wait()) => {
+            let late = |_| Failure::new("nobody has signed in; run it again for another try");
+            came.map_err(late)?
+        }
+        () = stop => Err(Failure::new("asked to stop; nobody has signed in")),
+    }
 }
 
 /// The page's address with everything that it needs to know.
@@ -109,14 +110,6 @@ fn random() -> Result<Zeroizing<String>, Failure> {
     let none = |_| Failure::new("the operating system gives no random numbers");
     getrandom::fill(bytes.as_mut_slice()).map_err(none)?;
     Ok(Zeroizing::new(BASE64_URL_SAFE_NO_PAD.encode(*bytes)))
-}
-
-/// Opens the page. Where that cannot be done its address stands on the terminal.
-fn open(address: &str) {
-    let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let mut command = Command::new(program);
-    command.arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let _ = command.spawn();
 }
 
 #[derive(Serialize)]

@@ -1,10 +1,14 @@
 //! The port on 127.0.0.1 that a browser comes back to.
+//!
+//! Connections are heard side by side, so that one that says nothing keeps no browser waiting: any
+//! program of this machine can open one.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::failure::{Exit, Failure};
@@ -15,12 +19,15 @@ const PATH: &str = "/signed-in";
 const LARGEST: usize = 16 * 1024;
 /// How long a connection may take to say what it wants.
 const HEAD: Duration = Duration::from_secs(5);
+/// How many connections are heard at a time; others wait their turn.
+const SIDE_BY_SIDE: usize = 8;
 
 /// Waits for one answer.
 pub(super) struct Callback {
     listener: TcpListener,
     port: u16,
     state: String,
+    patience: Duration,
 }
 
 /// The browser came back.
@@ -61,7 +68,7 @@ impl Callback {
         let failed = |error| Failure::because("cannot listen on 127.0.0.1", &error);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
         let port = listener.local_addr().map_err(failed)?.port();
-        Ok(Self { listener, port, state })
+        Ok(Self { listener, port, state, patience: HEAD })
     }
 
     /// Where the browser is to come back to.
@@ -72,22 +79,36 @@ impl Callback {
     /// Waits until the browser comes back with what was asked for. Whatever else comes is answered
     /// and ends nothing: another program of this machine is to spoil no sign-in.
     pub(super) async fn wait(&self) -> Result<Came, Failure> {
+        let mut heard = JoinSet::new();
         loop {
-            let failed = |error| Failure::because("cannot listen on 127.0.0.1", &error);
-            let (mut stream, _) = self.listener.accept().await.map_err(failed)?;
-            let Ok(Some(head)) = tokio::time::timeout(HEAD, head(&mut stream)).await else {
-                continue;
-            };
-            match self.said(&head) {
-                Said::Code(code) => return Ok(Came { code, answer: Waiting(stream) }),
-                Said::Denied => {
-                    let _ = reply(&mut stream, 200, "The terminal is not signed in.").await;
-                    let line = "the page says no: nobody is signed in";
-                    return Err(Failure::new(line).with(Exit::Refused));
+            tokio::select! {
+                came = self.listener.accept(), if heard.len() < SIDE_BY_SIDE => {
+                    let failed = |error| Failure::because("cannot listen on 127.0.0.1", &error);
+                    let (stream, _) = came.map_err(failed)?;
+                    heard.spawn(hear(stream, self.patience));
                 }
-                Said::Other(status, text) => {
-                    let _ = reply(&mut stream, status, text).await;
+                Some(heard) = heard.join_next() => {
+                    let Ok(Some((stream, head))) = heard else { continue };
+                    if let Some(came) = self.answer(stream, &head).await? {
+                        return Ok(came);
+                    }
                 }
+            }
+        }
+    }
+
+    /// Answers a request, unless it is the one that is waited for.
+    async fn answer(&self, mut stream: TcpStream, head: &str) -> Result<Option<Came>, Failure> {
+        match self.said(head) {
+            Said::Code(code) => Ok(Some(Came { code, answer: Waiting(stream) })),
+            Said::Denied => {
+                let _ = reply(&mut stream, 200, "The terminal is not signed in.").await;
+                let line = "the page says no: nobody is signed in";
+                Err(Failure::new(line).with(Exit::Refused))
+            }
+            Said::Other(status, text) => {
+                let _ = reply(&mut stream, status, text).await;
+                Ok(None)
             }
         }
     }
@@ -128,6 +149,12 @@ impl Callback {
             _ => Said::Other(400, "That is no answer."),
         }
     }
+}
+
+/// What a connection asks for, if it says so in time.
+async fn hear(mut stream: TcpStream, patience: Duration) -> Option<(TcpStream, String)> {
+    let head = tokio::time::timeout(patience, head(&mut stream)).await.ok()??;
+    Some((stream, head))
 }
 
 /// The head of a request.
@@ -201,5 +228,41 @@ mod tests {
         let line = "GET /signed-in?state=right&code=c";
         assert_eq!(ask(line, "evil.example"), 421);
         assert_eq!(ask(line, "localhost"), 421);
+    }
+
+    /// Connections to the callback that have been accepted by the system.
+    async fn connections(callback: &Callback, count: usize) -> Vec<TcpStream> {
+        let mut streams = Vec::new();
+        for _ in 0..count {
+            let address = (Ipv4Addr::LOCALHOST, callback.port);
+            streams.push(TcpStream::connect(address).await.unwrap());
+        }
+        streams
+    }
+
+    async fn browser(callback: &Callback) -> TcpStream {
+        let mut stream = connections(callback, 1).await.remove(0);
+        let (line, host) = ("GET /signed-in?state=right&code=c HTTP/1.1", callback.port);
+        let head = format!("{line}\r\nHost: 127.0.0.1:{host}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
+    #[tokio::test]
+    async fn connections_that_say_nothing_keep_no_browser_waiting() {
+        let callback = callback().await;
+        // None of these is let go while the test runs.
+        let callback = Callback { patience: Duration::from_secs(3600), ..callback };
+        let _silent = connections(&callback, SIDE_BY_SIDE - 1).await;
+        let _browser = browser(&callback).await;
+        assert_eq!(callback.wait().await.unwrap().code, "c");
+    }
+
+    #[tokio::test]
+    async fn more_silent_ones_than_are_heard_at_a_time_are_let_go_in_time() {
+        let callback = Callback { patience: Duration::from_millis(20), ..callback().await };
+        let _silent = connections(&callback, 3 * SIDE_BY_SIDE).await;
+        let _browser = browser(&callback).await;
+        assert_eq!(callback.wait().await.unwrap().code, "c");
     }
 }

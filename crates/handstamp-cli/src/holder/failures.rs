@@ -23,8 +23,25 @@ pub(super) fn of(name: &AccountName, error: &AuthError) -> Failure {
         ))
         .with(Exit::Unreachable),
         AuthError::Storage(error) => of_storage(error),
+        AuthError::NotKept { cause, revoked } => {
+            let failure = of_storage(cause);
+            let line = format!("{}; {}", failure.text(), given_back(revoked));
+            Failure::new(line).with(failure.exit())
+        }
         AuthError::Backend(error) => of_backend(error),
         error => Failure::new(chain(error)),
+    }
+}
+
+/// What became of a session that came and could not be kept.
+pub(super) fn given_back(revoked: &Result<(), BackendError>) -> String {
+    match revoked {
+        Ok(()) => "what came was given back: its session is ended".into(),
+        Err(error) => format!(
+            "what came could not be given back ({}): its session lives on at the service, \
+             sign it out from another device",
+            chain(error)
+        ),
     }
 }
 

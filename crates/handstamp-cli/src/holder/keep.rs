@@ -8,7 +8,7 @@ use super::Place;
 use crate::failure::{Exit, Failure};
 
 /// A key of 43 characters that goes before the keyring.
-const KEY: &str = "HANDSTAMP_HOLDER_KEY";
+pub(super) const KEY: &str = "HANDSTAMP_HOLDER_KEY";
 
 /// Whether to use the keyring of the desktop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]

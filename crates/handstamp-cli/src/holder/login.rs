@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use handstamp_client::{AuthError, AuthTokens, Outcome, SessionManager};
+use handstamp_client::{
+    AuthBackend, AuthError, AuthTokens, BackendError, HandstampBackend, Outcome, SessionManager,
+};
 use handstamp_protocol::sessions::TokenAnswer;
 use handstamp_protocol::why::{Why, WhyRequest};
 use handstamp_protocol::{Secret, Time, paths};
@@ -64,8 +66,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             Some(page) => through(options, opened, page).await?,
             None => by_token(options, opened).await?,
         };
-        let manager = begin(opened, &service)?;
-        take(opened, &manager, pasted).await?;
+        let manager = keep(opened, service, pasted).await?;
         finish(options, opened, &manager, is_sealed).await
     })
 }
@@ -73,11 +74,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 /// Signs in with a token that is pasted or piped in.
 async fn by_token(options: &Options, opened: &Opened) -> Result<(String, Pasted, bool), Failure> {
     let named = options.service.as_deref().map(notes::address).transpose()?;
-    let line = "say which service, like --service https://id.example.com";
-    let service = match named {
-        Some(named) => named,
-        None => opened.service()?.ok_or_else(|| Failure::new(line).with(Exit::Usage))?,
-    };
+    let service = named.map_or_else(|| opened.vouched_service(), Ok)?;
     let service = fitting(opened, service)?;
     let is_sealed = probe(opened)?;
     let pasted = pasted(&paste::secret("Token (it is not shown): ")?)?;
@@ -97,7 +94,8 @@ async fn through(
         fitting(opened, named.clone())?;
     }
     let is_sealed = probe(opened)?;
-    let granted = browser::sign_in(page, !options.no_browser).await?;
+    let opening = Some(opened.folder()).filter(|_| !options.no_browser);
+    let granted = browser::sign_in(page, opening).await?;
     let service = notes::address(&granted.service).and_then(|said| match &named {
         Some(named) if *named != said => {
             let line = format!("{page} gave a session of {said}, and not of {named}");
@@ -107,18 +105,30 @@ async fn through(
     });
     match service {
         Ok(service) => Ok((service, Pasted::Answer(Box::new(granted.answer)), is_sealed)),
-        Err(failure) => {
-            granted.give_back().await;
-            Err(failure)
-        }
+        Err(failure) => Err(refused(granted, failure).await),
+    }
+}
+
+/// What came is of a service that was not meant. It goes back to the one that it says it is of, if a
+/// token may go there at all.
+async fn refused(granted: browser::Granted, failure: Failure) -> Failure {
+    let pasted = Pasted::Answer(Box::new(granted.answer));
+    match notes::address(&granted.service) {
+        Ok(service) => gave_back(&service, pasted, failure).await,
+        Err(_) => failure,
     }
 }
 
 /// The service, unless the account belongs to another one.
 fn fitting(opened: &Opened, named: String) -> Result<String, Failure> {
     match opened.service()? {
-        // What is sealed for one service does not open for another.
-        Some(known) if known != named && opened.path(&opened.name).exists() => {
+        // What is sealed for one service does not open for another; the address beside it may be
+        // the one that is wrong.
+        Some(known)
+            if known != named
+                && opened.path(&opened.name).exists()
+                && !opened.opens_for(&named) =>
+        {
             let line = format!(
                 "account {} belongs to {known}; sign it out first, or take another with --account",
                 opened.name
@@ -188,11 +198,35 @@ async fn ask_about(service: &str, token: &Secret) -> Result<(), Failure> {
     Err(Failure::new(format!("the session of this token is over: {why}")).with(Exit::SignIn))
 }
 
-/// Notes which service the account belongs to, and makes a manager that knows it: one that was made
-/// before would send the token to the service of before.
-fn begin(opened: &Opened, service: &str) -> Result<SessionManager, Failure> {
-    notes::keep_service(&opened.path(&opened.name), service)?;
-    Ok(opened.accounts.account_anew(&opened.name))
+/// Makes what came the session of the account. What cannot be kept is given back.
+async fn keep(opened: &Opened, service: String, pasted: Pasted) -> Result<SessionManager, Failure> {
+    let begun = async {
+        let turn = opened.turn().await?;
+        // Somebody else may have signed in since the first look.
+        let service = fitting(opened, service.clone())?;
+        Ok((turn, opened.belongs_to(&service)?))
+    };
+    match begun.await {
+        Ok((_turn, manager)) => {
+            take(opened, &manager, pasted).await?;
+            Ok(manager)
+        }
+        Err(failure) => Err(gave_back(&service, pasted, failure).await),
+    }
+}
+
+/// Ends what came and is not kept, so that nothing lives on that nobody holds; says so.
+///
+/// # Security
+/// To the service that it was meant for.
+async fn gave_back(service: &str, pasted: Pasted, failure: Failure) -> Failure {
+    let token = pasted.refresh_token().clone();
+    let revoked = match HandstampBackend::new(service) {
+        Ok(backend) => backend.revoke(token.into()).await,
+        Err(_) => Err(BackendError::passing()),
+    };
+    let end = failures::given_back(&revoked);
+    Failure::new(format!("{}; {end}", failure.text())).with(failure.exit())
 }
 
 /// Makes a session of what was pasted, and has the service confirm it.

@@ -18,9 +18,11 @@ pub(crate) mod login;
 pub(crate) mod logout;
 mod notes;
 mod opened;
+mod opener;
 mod paste;
 pub(crate) mod status;
 pub(crate) mod token;
+mod turn;
 pub(crate) mod whoami;
 
 use std::path::PathBuf;

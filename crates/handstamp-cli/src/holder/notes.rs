@@ -1,5 +1,9 @@
 //! What lies beside the file of a session: the address of its service, and how the last session
 //! ended.
+//!
+//! The address is readable, and written once more under the key of the session. Whoever changes it
+//! gets no token: a session is sealed for its address and does not open for another, and a token
+//! that somebody pastes goes only where he says himself or where the key vouches for.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -8,15 +12,19 @@ use std::time::SystemTime;
 
 use handstamp_client::HandstampBackend;
 use handstamp_client::address::AddressError;
+use handstamp_client::storage::{Protection, SealedNote};
 use handstamp_protocol::Time;
 use handstamp_protocol::sessions::Reason;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::failures;
 use crate::failure::{Exit, Failure};
 
 /// How the file with the address of the service ends.
 const SERVICE: &str = "service";
+/// How the file ends in which the same address is sealed.
+const VOUCHED: &str = "service-sealed";
 /// How the file that tells of the last end ends.
 const ENDED: &str = "ended";
 /// No such file is larger, in bytes.
@@ -42,16 +50,41 @@ pub(super) fn service(path: &Path) -> Result<Option<String>, Failure> {
     text.map(|text| address(text.trim())).transpose()
 }
 
-/// Keeps the address.
-pub(super) fn keep_service(path: &Path, service: &str) -> Result<(), Failure> {
+/// Keeps the address, with what the session is sealed with.
+pub(super) fn keep_service(
+    path: &Path,
+    service: &str,
+    protection: &Protection,
+) -> Result<(), Failure> {
     let file = path.with_extension(SERVICE);
     write(&file, &format!("{service}\n"))
-        .map_err(|error| Failure::because(format!("cannot write {}", file.display()), &error))
+        .map_err(|error| Failure::because(format!("cannot write {}", file.display()), &error))?;
+    let sealed = vouched(path, protection).keep(service);
+    sealed.map(drop).map_err(|error| failures::of_storage(&error))
+}
+
+/// The address of the service, if the key vouches for it.
+///
+/// # Errors
+/// Exit 4 if the keyring does not give the key.
+pub(super) fn vouched_service(
+    path: &Path,
+    protection: &Protection,
+) -> Result<Option<String>, Failure> {
+    let noted = service(path)?;
+    let sealed = vouched(path, protection).read();
+    let sealed = sealed.map_err(|error| failures::of_storage(&error))?;
+    Ok(noted.filter(|noted| sealed.as_ref() == Some(noted)))
+}
+
+fn vouched(path: &Path, protection: &Protection) -> SealedNote {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    SealedNote::new(path.with_extension(VOUCHED), protection.clone(), &format!("service of {name}"))
 }
 
 /// Forgets all that lies beside the session.
 pub(super) fn forget(path: &Path) {
-    for ending in [SERVICE, ENDED] {
+    for ending in [SERVICE, VOUCHED, ENDED] {
         let _ = fs::remove_file(path.with_extension(ending));
     }
 }

@@ -1,14 +1,17 @@
 //! The accounts of this machine, opened for one command.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use handstamp_client::storage::{Protection, SealedFile};
+use handstamp_client::storage::{Protection, SealedFile, Storage};
 use handstamp_client::{
-    AccountName, Accounts, AuthError, AuthState, HandstampBackend, SessionManager, StorageError,
+    AccountName, Accounts, AuthError, AuthState, HandstampBackend, Session, SessionManager,
+    StorageError,
 };
 use tokio::task::JoinSet;
 
+use super::turn::Turn;
 use super::{Place, failures, keep, notes};
 use crate::failure::{Exit, Failure, say};
 use crate::folders::home;
@@ -82,6 +85,46 @@ impl Opened {
         self.service_of(&self.name)
     }
 
+    /// The service that a token may be sent to that somebody pastes without saying where: the one
+    /// that the account belongs to, if its key vouches for that. Anybody could have written the
+    /// address otherwise who can write into the folder.
+    ///
+    /// # Errors
+    /// Exit 2 where the account belongs to none; exit 4 where nothing vouches for it.
+    pub(super) fn vouched_service(&self) -> Result<String, Failure> {
+        let Some(known) = self.service()? else {
+            let line = "say which service, like --service https://id.example.com";
+            return Err(Failure::new(line).with(Exit::Usage));
+        };
+        let vouched = notes::vouched_service(&self.path(&self.name), &self.protection)?;
+        vouched.ok_or_else(|| {
+            Failure::new(format!(
+                "account {} names {known}, which is not sealed or was changed; \
+                 say where the token is to go with --service",
+                self.name
+            ))
+            .with(Exit::Refused)
+        })
+    }
+
+    /// Notes which service the account of this command belongs to, and makes a manager that knows
+    /// it: one that was made before would send the token to the service of before.
+    pub(super) fn belongs_to(&self, service: &str) -> Result<SessionManager, Failure> {
+        notes::keep_service(&self.path(&self.name), service, &self.protection)?;
+        Ok(self.accounts.account_anew(&self.name))
+    }
+
+    /// Whether what is kept for the account of this command opens for this service.
+    pub(super) fn opens_for(&self, service: &str) -> bool {
+        let account = account(self.name.as_str(), service);
+        matches!(self.file().for_account(&account).load(), Ok(found) if found.version.is_some())
+    }
+
+    /// Waits until nobody else signs in with the account of this command.
+    pub(super) async fn turn(&self) -> Result<Turn, Failure> {
+        Turn::of(&self.path(&self.name)).await
+    }
+
     /// Where the session of an account lies.
     pub(super) fn path(&self, name: &AccountName) -> PathBuf {
         self.folder.join(format!("{name}.session"))
@@ -95,6 +138,17 @@ impl Opened {
     /// The file of the account of this command, as it is kept for its service.
     pub(super) fn file(&self) -> SealedFile {
         file(&self.path(&self.name), self.protection.clone()).0
+    }
+
+    /// The manager of the account of this command, with the session that is kept.
+    ///
+    /// # Errors
+    /// Exit 6 where nobody is signed in, and as [`manager`](Self::manager).
+    pub(super) async fn signed_in(&self) -> Result<(SessionManager, Arc<Session>), Failure> {
+        let manager = self.manager()?;
+        let session = manager.session().await.map_err(|error| self.failed(error))?;
+        let session = session.ok_or_else(|| self.failed(AuthError::NotAuthenticated))?;
+        Ok((manager, session))
     }
 
     /// Renews the tokens if that is due, so that no program ends while it asks for them.
@@ -202,6 +256,11 @@ fn manager(path: &Path, protection: Protection) -> SessionManager {
 fn file(path: &Path, protection: Protection) -> (SealedFile, Option<String>) {
     let service = notes::service(path).ok().flatten();
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let account = format!("{name} {}", service.as_deref().unwrap_or_default());
+    let account = account(&name, service.as_deref().unwrap_or_default());
     (SealedFile::new(path, protection).for_account(&account), service)
+}
+
+/// What the file of an account is sealed for.
+fn account(name: &str, service: &str) -> String {
+    format!("{name} {service}")
 }

@@ -53,14 +53,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 async fn look(opened: &Opened) -> Result<Found, Failure> {
-    let manager = match opened.manager() {
-        Ok(manager) => manager,
+    let (manager, kept) = match opened.signed_in().await {
+        Ok(found) => found,
         Err(failure) if failure.exit() == Exit::SignIn => return Ok(Found::Over(failure)),
         Err(failure) => return Err(failure),
-    };
-    let kept = manager.session().await.map_err(|error| opened.failed(error))?;
-    let Some(kept) = kept else {
-        return Ok(Found::Over(opened.failed(AuthError::NotAuthenticated)));
     };
     if manager.needs_refresh().await {
         manager.refresh().await;

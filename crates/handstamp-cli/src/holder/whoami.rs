@@ -20,10 +20,7 @@ pub(crate) struct Options {
 /// Prints whose session is kept here, as the service last said.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     options.flags.with(async |opened| {
-        let manager = opened.manager()?;
-        let session = manager.session().await.map_err(|error| opened.failed(error))?;
-        let nobody = || opened.failed(handstamp_client::AuthError::NotAuthenticated);
-        let session = session.ok_or_else(nobody)?;
+        let (_, session) = opened.signed_in().await?;
         let user = &session.user;
         if options.json {
             return output::json(&json!({

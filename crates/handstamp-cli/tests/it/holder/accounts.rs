@@ -1,11 +1,12 @@
 //! Several accounts on one machine.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use super::sessions::address;
-use super::{Here, KEY, session_id};
-use crate::world::World;
+use super::{Here, KEY, refresh_token, session_id};
+use crate::world::{Ran, World};
 
 #[test]
 fn j08_two_accounts_are_signed_in_side_by_side_and_one_is_used_now() {
@@ -48,10 +49,10 @@ fn an_account_belongs_to_one_service() {
     here.login("ada", &[]);
     let login = ["login", "--with-token", "--service", &other.served.url];
     let answer = other.sign_in("ada");
-    let line = here.world.feed(&login, super::refresh_token(&answer)).line(4);
+    let line = here.world.feed(&login, refresh_token(&answer)).line(4);
     assert!(line.contains("belongs to") && line.contains("--account"), "{line}");
     let flags = ["--account", "other"];
-    here.world.feed(&[&login[..], &flags].concat(), super::refresh_token(&answer)).good();
+    here.world.feed(&[&login[..], &flags].concat(), refresh_token(&answer)).good();
     assert_eq!(
         here.run(&["accounts", "list", "--json"]).json()["accounts"].as_array().unwrap().len(),
         2
@@ -69,7 +70,7 @@ fn j08_whoever_signs_in_elsewhere_after_a_sign_out_shows_nothing_to_the_service_
     let before = TcpListener::bind(address).unwrap();
     before.set_nonblocking(true).unwrap();
     let login = ["login", "--with-token", "--service", &other.served.url];
-    world.feed(&login, super::refresh_token(&other.sign_in("ada"))).good();
+    world.feed(&login, refresh_token(&other.sign_in("ada"))).good();
     let token = world.run(&["token"]).good();
     assert_eq!(world.run(&["whoami"]).good(), "ada\n");
     assert_eq!(world.run(&["status", "--json"]).json()["service"], other.served.url.as_str());
@@ -109,7 +110,7 @@ fn j02_whoever_has_lost_the_key_gives_the_account_up_and_signs_in_anew() {
     let Here { served, world, key } = here;
     let world = world.with("HANDSTAMP_HOLDER_KEY", &KEY.replacen('A', "B", 1));
     let here = Here { served, world, key };
-    let token = super::refresh_token(&answer);
+    let token = refresh_token(&answer);
     for line in [
         here.run(&["whoami"]).line(4),
         here.run(&["logout"]).line(4),
@@ -137,7 +138,52 @@ fn a_login_that_could_keep_nothing_uses_no_token_up() {
     let folder = here.world.path(".local/share/handstamp/accounts");
     // Something of the name of the file that is no file: what no mode keeps from the superuser.
     std::fs::create_dir(folder.join("default.session")).unwrap();
-    here.paste(super::refresh_token(&answer), &[]).line(4);
+    here.paste(refresh_token(&answer), &[]).line(4);
     std::fs::remove_dir(folder.join("default.session")).unwrap();
-    here.paste(super::refresh_token(&answer), &[]).good();
+    here.paste(refresh_token(&answer), &[]).good();
+}
+
+#[test]
+fn two_logins_at_once_with_different_services_leave_an_account_that_opens() {
+    let (here, other) = (Here::new(), Here::new());
+    for _ in 0..4 {
+        let logins = [&here, &other].map(|service| {
+            let login = ["login", "--with-token", "--service", &service.served.url];
+            let mut command = here.world.command(&login);
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            (command.spawn().unwrap(), service.sign_in("ada"), service)
+        });
+        let fed = logins.map(|(mut process, answer, service)| {
+            // Whoever refuses before it reads closes the pipe.
+            let _ = process.stdin.take().unwrap().write_all(refresh_token(&answer).as_bytes());
+            (process, answer, service)
+        });
+        let ended = fed.map(|(process, answer, service)| {
+            (Ran::from(process.wait_with_output().unwrap()), answer, service)
+        });
+        let mut exits = ended.iter().map(|(ran, ..)| ran.exit).collect::<Vec<_>>();
+        exits.sort();
+        assert_eq!(exits, [0, 4], "{} {}", ended[0].0.err, ended[1].0.err);
+        here.run(&["token"]).good();
+        assert_eq!(here.run(&["logout"]).good(), "signed out\n");
+        for (ran, answer, service) in ended.into_iter().filter(|(ran, ..)| ran.exit == 4) {
+            let line = ran.line(4);
+            assert!(line.contains("belongs to"), "{line}");
+            if line.contains("was given back") {
+                let ended = service.run(&["sessions", "why", session_id(&answer)]).good();
+                assert!(ended.contains("logout"), "{ended}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_account_with_the_wrong_address_beside_it_is_mended_by_a_login_to_its_own() {
+    let here = Here::new();
+    here.login("ada", &[]);
+    let note = here.world.path(".local/share/handstamp/accounts/default.service");
+    std::fs::write(note, "https://id.example.com\n").unwrap();
+    here.run(&["token"]).line(4);
+    here.login("ada", &[]);
+    here.run(&["token"]).good();
 }

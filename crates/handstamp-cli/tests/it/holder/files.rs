@@ -1,6 +1,8 @@
 //! The files of accounts: what they are sealed with, and what is told of one that is not right.
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::path::PathBuf;
 
 use super::{Here, KEY, refresh_token};
@@ -89,6 +91,61 @@ fn a_token_goes_to_no_service_that_somebody_wrote_into_the_file_beside_it() {
     here.run(&["token"]).line(4);
     fs::remove_file(file(&here, "default.service")).unwrap();
     assert!(here.run(&["token"]).line(1).contains("names no service"));
+}
+
+#[test]
+fn a_pasted_token_goes_to_no_service_that_another_hand_noted() {
+    let here = Here::new();
+    here.login("ada", &[]);
+    here.run(&["logout"]).good();
+    let evil = TcpListener::bind("127.0.0.1:0").unwrap();
+    evil.set_nonblocking(true).unwrap();
+    let note = format!("http://{}\n", evil.local_addr().unwrap());
+    let good = fs::read(file(&here, "default.service")).unwrap();
+    let answer = here.sign_in("ada");
+    let login = || here.world.feed(&["login", "--with-token"], refresh_token(&answer));
+    fs::write(file(&here, "default.service"), &note).unwrap();
+    let line = login().line(4);
+    assert!(line.contains("was changed") && line.contains("--service"), "{line}");
+    // Nor if the sealed copy is another's, is written in the clear, or is gone.
+    let sealed = file(&here, "default.service-sealed");
+    let vouched = fs::read(&sealed).unwrap();
+    let mut bent = vouched.clone();
+    *bent.last_mut().unwrap() ^= 1;
+    for copy in [bent.as_slice(), note.as_bytes()] {
+        fs::write(&sealed, copy).unwrap();
+        login().line(4);
+    }
+    fs::remove_file(&sealed).unwrap();
+    login().line(4);
+    assert_eq!(evil.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "nobody came");
+    fs::write(&sealed, vouched).unwrap();
+    fs::write(file(&here, "default.service"), good).unwrap();
+    assert_eq!(login().good(), "signed in as ada, account default\n");
+}
+
+#[test]
+fn without_a_seal_nothing_vouches_for_where_a_pasted_token_goes() {
+    let here = Here::of(World::new());
+    here.login("ada", &[]);
+    here.run(&["logout"]).good();
+    let answer = here.sign_in("ada");
+    let line = here.world.feed(&["login", "--with-token"], refresh_token(&answer)).line(4);
+    assert!(line.contains("not sealed"), "{line}");
+    here.paste(refresh_token(&answer), &[]).out();
+}
+
+#[test]
+fn a_session_that_came_and_cannot_be_kept_is_given_back() {
+    let here = Here::new();
+    let answer = here.sign_in("ada");
+    fs::create_dir_all(file(&here, "default.session")).unwrap();
+    let line = here.paste(refresh_token(&answer), &[]).line(4);
+    assert!(line.contains("something else of that name"), "{line}");
+    assert!(line.contains("was given back"), "{line}");
+    fs::remove_dir(file(&here, "default.session")).unwrap();
+    let line = here.paste(refresh_token(&answer), &[]).line(6);
+    assert!(line.contains("is over: signed out"), "{line}");
 }
 
 #[test]
