@@ -7,17 +7,19 @@
 //! may have been overtaken by theirs. Whether the cache may be trusted at all is then a matter of the
 //! lease (`coherence`).
 
+mod cell;
 mod fills;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache as Quick;
 use zeroize::Zeroizing;
 
+use self::cell::HeadCell;
 use self::fills::Fills;
 use crate::head::{Deployment, Head};
 use crate::id::{IdBuildHasher, SessionId, Subject};
@@ -27,71 +29,6 @@ use crate::record::Record;
 use crate::roles::Roles;
 use crate::time::Timestamp;
 use crate::token::{Token, TokenText};
-
-/// A subject's head as this process knows it: one cell per subject, shared by all its sessions.
-#[derive(Debug)]
-pub(crate) struct HeadCell {
-    head: RwLock<Arc<Head>>,
-    /// The epoch whose sessions may be live, for the hot path; [`NO_EPOCH`] while the subject is
-    /// disabled, or while another process is known to have made a later head.
-    allowed: AtomicU64,
-    /// The latest version that was heard of.
-    heard: AtomicU64,
-}
-
-/// The epoch of nobody: no head counts so far.
-const NO_EPOCH: u64 = u64::MAX;
-
-fn allowed_by(head: &Head) -> u64 {
-    if head.is_disabled { NO_EPOCH } else { head.epoch }
-}
-
-impl HeadCell {
-    pub(crate) fn get(&self) -> Arc<Head> {
-        Arc::clone(&self.head.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Whether a session of `epoch` may be live: [`Head::allows`], without a lock.
-    fn allows(&self, epoch: u64) -> bool {
-        epoch != NO_EPOCH && self.allowed.load(Ordering::Acquire) == epoch
-    }
-
-    /// Looks at the head without taking a share in it.
-    fn look<T>(&self, look: impl FnOnce(&Head) -> T) -> T {
-        look(&self.head.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn new(head: &Head) -> Self {
-        let allowed = allowed_by(head).into();
-        let heard = head.version.into();
-        Self { head: RwLock::new(Arc::new(head.clone())), allowed, heard }
-    }
-
-    /// Takes `head` over unless a later one is known.
-    fn learn(&self, head: &Head) {
-        let mut held = self.head.write().unwrap_or_else(PoisonError::into_inner);
-        if head.version >= held.version {
-            *held = Arc::new(head.clone());
-            let is_latest = head.version >= self.heard.load(Ordering::Relaxed);
-            let allowed = if is_latest { allowed_by(head) } else { NO_EPOCH };
-            self.allowed.store(allowed, Ordering::Release);
-        }
-    }
-
-    /// Hears that there is a head of this `version` and `epoch`: until it is learnt, nothing is
-    /// allowed. Answers whether that is news. Where the epoch of the same version is another, the one
-    /// that is held was lost.
-    fn hear(&self, version: u64, epoch: u64) -> bool {
-        let held = self.head.write().unwrap_or_else(PoisonError::into_inner);
-        self.heard.fetch_max(version, Ordering::Relaxed);
-        let is_other = version == held.version && epoch != held.epoch;
-        let is_news = version > held.version || is_other;
-        if is_news {
-            self.allowed.store(NO_EPOCH, Ordering::Release);
-        }
-        is_news
-    }
-}
 
 /// The last activity of a session, as seen by this process.
 #[derive(Debug)]
@@ -472,9 +409,9 @@ impl Cache {
         }
     }
 
-    /// Hears that some process has made this `version` of a subject's head, of this `epoch`. Unless this process
-    /// knows it, nothing is allowed to the sessions that are held until it is loaded, and loads
-    /// under way are stale.
+    /// Hears that some process has made this `version` of a subject's head, of this `epoch`. Unless
+    /// this process knows it, nothing is allowed to the sessions that are held until it is loaded,
+    /// and loads under way are stale.
     pub(crate) fn heard_head(&self, subject: &Subject, version: u64, epoch: u64) {
         let mut fills = self.lock_fills();
         let heads = self.heads.lock().unwrap_or_else(PoisonError::into_inner);
@@ -534,7 +471,7 @@ impl Cache {
         self.entries.clear();
         for (_, cell) in self.heads.lock().unwrap_or_else(PoisonError::into_inner).drain() {
             if let Some(cell) = cell.upgrade() {
-                cell.allowed.store(NO_EPOCH, Ordering::Release);
+                cell.forget();
             }
         }
         let (before, now) = (before.epoch, now.epoch);

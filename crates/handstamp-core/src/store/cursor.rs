@@ -5,8 +5,8 @@
 /// Its text is `log-number`: which log, a number in hexadecimal, and how many commits of it have been
 /// read, in decimal. A store with several logs writes one for each, joined by `.`. Whoever holds two
 /// can tell by it which has come further; what a log's number is, only the store knows. A store may add
-/// to each what tells the last of those commits from another of its number. The default, without
-/// text, is before the first commit of all.
+/// to each, after another `-`, what tells the last of those commits from another of its number. The
+/// default, without text, is before the first commit of all.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cursor(pub String);
 

@@ -14,6 +14,7 @@ use handstamp_core::store::{
 use handstamp_core::time::Timestamp;
 use handstamp_core::{KeyRing, SessionConfig, SessionManager};
 use handstamp_postgres::PostgresStore;
+use sqlx::postgres::PgPoolOptions;
 
 use handstamp_postgres::testing::Database;
 
@@ -361,7 +362,8 @@ fn how_a_store_is_opened_shows_no_password() {
     assert!(!format!("{builder:?}").contains("hunter2"));
 }
 
-/// The server's clock is ten minutes ahead of this machine's: the search path finds another one.
+/// The server's clock is ten minutes ahead of this machine's: the search path finds another one, that of
+/// a pool which the application brings.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_clock_is_off_goes_by_the_clock_of_the_server() {
     const TEN_MINUTES: i64 = 600_000;
@@ -373,7 +375,8 @@ async fn a_node_whose_clock_is_off_goes_by_the_clock_of_the_server() {
     database.run(&path).await;
     let keys = KeyRing::generate().unwrap();
     let config = SessionConfig::default();
-    let sessions = SessionManager::new(database.open().await, config, keys);
+    let pool = PgPoolOptions::new().connect(&database.url()).await.unwrap();
+    let sessions = SessionManager::new(PostgresStore::on(pool).await.unwrap(), config, keys);
     let offset = sessions.clock_offset().await.unwrap().unwrap();
     assert!((offset.machine + TEN_MINUTES).abs() < TEN_MINUTES / 2, "it is noticed: {offset:?}");
     assert!(offset.sessions.abs() < TEN_MINUTES / 2, "it does no harm: {offset:?}");
