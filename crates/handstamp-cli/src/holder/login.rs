@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use handstamp_client::{
     AuthBackend, AuthError, AuthTokens, BackendError, HandstampBackend, Outcome, SessionManager,
+    StorageError,
 };
 use handstamp_protocol::sessions::TokenAnswer;
 use handstamp_protocol::why::{Why, WhyRequest};
@@ -143,7 +144,11 @@ fn fitting(opened: &Opened, named: String) -> Result<String, Failure> {
 /// be lost.
 fn probe(opened: &Opened) -> Result<bool, Failure> {
     make_private(opened.folder(), "--accounts-dir")?;
-    opened.file().probe().map_err(|error| failures::of_storage(&error))
+    match opened.file().probe() {
+        // Whether it opens for the service that is meant is looked at once that is known.
+        Err(StorageError::Swapped) => Ok(true),
+        probed => probed.map_err(|error| failures::of_storage(&error)),
+    }
 }
 
 fn pasted(text: &str) -> Result<Pasted, Failure> {

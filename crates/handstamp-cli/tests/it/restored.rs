@@ -10,6 +10,9 @@ use crate::killed::clients::Wire;
 use crate::nodes::{accepts, sign_out, text};
 use crate::world::{Served, World};
 
+/// Access tokens are good after a restart too, which comes at another port.
+const ISSUER: &str = "tokens.issuer=https://id.example.com";
+
 /// A world with a key ring and a service key, and where its store is.
 struct House {
     world: World,
@@ -87,7 +90,7 @@ fn is_in(wire: &mut Wire, begun: &Json) -> bool {
 
 #[test]
 fn a_restored_copy_of_sqlite_signs_nobody_in_by_the_command_for_it() {
-    let place = ["--data-dir", "data", "--keys", "shared.keys"];
+    let place = ["--data-dir", "data", "--keys", "shared.keys", "--set", ISSUER];
     let house = House::new(&place);
     let people = house.people(&place, |world| {
         let database = rusqlite::Connection::open(world.path("data/sessions.db")).unwrap();
@@ -105,7 +108,7 @@ fn a_restored_copy_of_sqlite_signs_nobody_in_by_the_command_for_it() {
 
 #[test]
 fn a_store_in_use_or_of_another_ring_is_not_signed_out_of() {
-    let place = ["--data-dir", "data", "--keys", "shared.keys"];
+    let place = ["--data-dir", "data", "--keys", "shared.keys", "--set", ISSUER];
     let house = House::new(&place);
     let served = house.serve(&place);
     let ada = served.begin(&house.key, "ada");
@@ -134,7 +137,8 @@ fn a_restored_dump_of_postgresql_signs_nobody_in_by_the_command_for_it() {
         block_on(server.create(name, "template0"));
     }
     let (shop, again) = (server.url("shop"), server.url("again"));
-    let place_of = |url| ["--store", url, "--data-dir", "data", "--keys", "shared.keys"];
+    let place_of =
+        |url| ["--store", url, "--data-dir", "data", "--keys", "shared.keys", "--set", ISSUER];
     let house = House::new(&place_of(&shop));
     let people = house.people(&place_of(&shop), |world| {
         let mut dump = server.tool("pg_dump");

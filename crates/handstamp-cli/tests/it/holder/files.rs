@@ -136,19 +136,6 @@ fn without_a_seal_nothing_vouches_for_where_a_pasted_token_goes() {
 }
 
 #[test]
-fn a_session_that_came_and_cannot_be_kept_is_given_back() {
-    let here = Here::new();
-    let answer = here.sign_in("ada");
-    fs::create_dir_all(file(&here, "default.session")).unwrap();
-    let line = here.paste(refresh_token(&answer), &[]).line(4);
-    assert!(line.contains("something else of that name"), "{line}");
-    assert!(line.contains("was given back"), "{line}");
-    fs::remove_dir(file(&here, "default.session")).unwrap();
-    let line = here.paste(refresh_token(&answer), &[]).line(6);
-    assert!(line.contains("is over: signed out"), "{line}");
-}
-
-#[test]
 fn a01_a_damaged_file_is_set_aside_and_the_one_before_it_takes_its_place() {
     let here = Here::new();
     here.login("ada", &[]);
