@@ -80,7 +80,7 @@ impl House {
         let said = self.world.run(&[&["audit", "verify"], place].concat()).out();
         assert!(said.contains("the chain is whole"), "{said}");
         let log = self.world.run(&[&["audit", "export"], place].concat()).out();
-        assert_eq!(log.matches("\"deployment_ended\"").count(), 2, "{log}");
+        assert_eq!(log.matches("\"deployment.ended\"").count(), 2, "{log}");
     }
 }
 

@@ -205,7 +205,9 @@ pub enum BindOutcome {
 ///   a record that was live and of the current epochs before the group to the new ones, and it
 ///   counts as live; any other record keeps its epochs.
 /// - **C16** Moving the epoch of a subject or of the deployment leaves no earlier record able to
-///   be replaced but by its end; raising `is_disabled` likewise, until lowered.
+///   be replaced but by its end; raising `is_disabled` likewise, until lowered. The deployment's
+///   new epoch is at least the second of the move, so that none comes again in a store that is
+///   restored.
 /// - **C17** A group whose `only_if` group was not applied is [`Outcome::Skipped`].
 /// - **C18** A group that cannot be stored is [`Outcome::Invalid`]; its batch-mates are applied.
 ///   Such are: a text too long for the store; the second of two groups for one id; `only_if` of a
