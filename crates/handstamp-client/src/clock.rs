@@ -35,6 +35,9 @@ pub trait Clock: Send + Sync + 'static {
 ///
 /// A long wait wakes the process once, with the feature `reqwest` on Linux and Android, for sixteen
 /// waits at a time; otherwise every 20 s, to look whether the machine was suspended.
+///
+/// # Panics
+/// Waits of more than 20 s where the runtime has no I/O (`enable_all`).
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     /// What the wall clock showed when the steady one stood at nothing, in milliseconds.

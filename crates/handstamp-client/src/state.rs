@@ -28,8 +28,9 @@ pub enum AuthState {
     /// What is kept cannot be read now: the keyring is locked, the key is not the right one, the
     /// file belongs to a later version. Nobody is signed out by that.
     Locked,
-    /// What was kept was damaged: whether somebody was signed in cannot be told. So until somebody
-    /// signs in or [`forget`](crate::SessionManager::forget) is called.
+    /// What was kept was damaged: whether somebody was signed in cannot be told. So in the
+    /// program that met it, until somebody signs in or [`forget`](crate::SessionManager::forget)
+    /// is called; one that starts later has `SignedOut`.
     Damaged {
         /// Where it lies now.
         set_aside: PathBuf,

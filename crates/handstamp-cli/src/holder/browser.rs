@@ -53,7 +53,14 @@ pub(super) async fn sign_in(page: &str, opening: Option<&Path>) -> Result<Grante
     say(&format!("sign in with your browser at {address}"));
     say(&format!("the page and this terminal both show {}", proof::word(&challenge)));
     let Came { code, answer } = back(&callback, &address, opening).await?;
-    let granted = exchange(&page, &callback.address(), &code, &verifier).await;
+    let stop = signals::asked_to_stop()?;
+    let address_here = callback.address();
+    let granted = tokio::select! {
+        granted = exchange(&page, &address_here, &code, &verifier) => granted,
+        () = stop => {
+            Err(Failure::new("asked to stop; what the page has granted, if anything, lives on"))
+        }
+    };
     answer.give(granted.is_ok()).await;
     granted
 }

@@ -116,7 +116,10 @@ async fn refused(granted: browser::Granted, failure: Failure) -> Failure {
     let pasted = Pasted::Answer(Box::new(granted.answer));
     match notes::address(&granted.service) {
         Ok(service) => gave_back(&service, pasted, failure).await,
-        Err(_) => failure,
+        Err(_) => {
+            let end = failures::given_back(&Err(BackendError::passing()));
+            Failure::new(format!("{}; {end}", failure.text())).with(failure.exit())
+        }
     }
 }
 

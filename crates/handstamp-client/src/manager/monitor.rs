@@ -74,12 +74,13 @@ impl Inner {
     async fn is_good(self: &Arc<Self>) -> Result<bool, AuthError> {
         let token = match self.token().await {
             Ok(token) => token,
-            Err(AuthError::Offline { .. }) => return Ok(true),
+            // What is kept was read: it is the renewal that cannot be written down now.
+            Err(AuthError::Offline { .. } | AuthError::Storage(_)) => return Ok(true),
             Err(error) if error.needs_sign_in() => return Ok(false),
             Err(error) => return Err(error),
         };
         let generation = self.session().map_or(0, |session| session.generation);
-        let is_doubted = match self.backend.status(token).await {
+        let is_doubted = match self.in_time(self.backend.status(token)).await {
             Ok(Status::Inactive(_)) | Err(BackendError::Refused { .. }) => true,
             Err(BackendError::Status { status }) => status == 401,
             Ok(Status::Active(_)) | Err(_) => false,

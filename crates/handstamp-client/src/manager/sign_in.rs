@@ -59,7 +59,9 @@ impl Inner {
     /// guest ends. One that cannot be kept is given back.
     async fn begin_guest(self: &Arc<Self>, mut guest: Session) -> Result<(), AuthError> {
         let now = self.clock.now();
-        guest.begin(now)?;
+        if let Err(error) = guest.begin(now) {
+            return Err(self.give_back(guest, error.into()).await);
+        }
         guest.is_guest = true;
         let begun = self.change_anew(Save::OrNothing, |draft| {
             let is_free = draft.session.as_ref().is_none_or(|there| self.is_spent(there));
@@ -209,10 +211,11 @@ impl SessionManager {
         R: Into<Granted>,
         E: From<AuthError>,
     {
-        let session = self.session().await?.filter(|session| session.is_guest);
-        if session.is_some() {
+        if self.is_guest().await? {
             self.inner.change(Save::Configured, |_| ()).await?;
         }
+        // After that look: another process may have renewed the guest.
+        let session = self.session().await?.filter(|session| session.is_guest);
         let asked_at = self.inner.clock.now();
         let token = session.and_then(|session| session.tokens.refresh_token.clone());
         let mut session = Session::from((&sign_in(token).await?.into(), asked_at));

@@ -101,7 +101,11 @@ impl Fresh {
         }
         fs::rename(&self.0, path)?;
         fail::point("new file in place");
-        sync_folder(path)
+        // Everybody finds it from here on: to call it not kept would be to take it back.
+        if let Err(error) = sync_folder(path) {
+            tracing::warn!(%error, "what was kept may not outlive a loss of power");
+        }
+        Ok(())
     }
 }
 
@@ -190,9 +194,9 @@ fn is_older(entry: &fs::DirEntry, age: Duration) -> bool {
     age.is_zero() || written.is_ok_and(|at| at.elapsed().is_ok_and(|since| since > age))
 }
 
-/// Gives a damaged file another name in place of its own, and says which.
-pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StorageError> {
-    let aside = name_aside(path)?;
+/// Gives a damaged file another name in place of its own, one of those beside `of`, and says which.
+pub(super) fn set_aside(path: &Path, of: &Path) -> Result<PathBuf, StorageError> {
+    let aside = name_aside(of)?;
     fs::rename(path, &aside)?;
     sync_folder(path)?;
     Ok(aside)

@@ -154,7 +154,9 @@ impl SealedFile {
     /// Puts a damaged file aside and the one before it in its place, if that is whole.
     fn mend(&self) -> Result<Loaded, StorageError> {
         let Some(before) = self.before()? else {
-            return Err(StorageError::Damaged { set_aside: disk::set_aside(&self.path)? });
+            return Err(StorageError::Damaged {
+                set_aside: disk::set_aside(&self.path, &self.path)?,
+            });
         };
         // A second name, so that there is no moment without a file.
         let set_aside = disk::link_aside(&self.path)?;
@@ -181,7 +183,7 @@ impl SealedFile {
             Ok(before) => Ok(before),
             Err(Unopened::Refused(error)) => Err(error),
             Err(Unopened::Damaged) => {
-                disk::set_aside(&self.previous())?;
+                disk::set_aside(&self.previous(), &self.path)?;
                 Ok(None)
             }
         }

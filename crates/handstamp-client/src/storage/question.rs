@@ -102,9 +102,10 @@ impl Questions {
         self: &Arc<Self>,
         question: impl FnOnce() -> Answer + Send + 'static,
     ) -> Result<(), StorageError> {
-        let answering = Answering(Arc::clone(self), Err(Refusal::Locked));
+        let questions = Arc::clone(self);
+        // Made in the thread: one that cannot be started has no answer to tell, and the state is held here.
         let asking = move || {
-            let mut answering = answering;
+            let mut answering = Answering(questions, Err(Refusal::Locked));
             answering.1 = question();
         };
         thread::Builder::new().name("keyring".to_owned()).spawn(asking)?;
