@@ -79,6 +79,11 @@ impl Door {
             Err(Fault::Unreached(why)) => {
                 *last = Last { number, failed: Some((Instant::now(), Arc::clone(why))) };
             }
+            // Refused, or without an answer, for as long as is waited at all.
+            Err(Fault::Sql(sqlx::Error::PoolTimedOut)) => {
+                let why = Arc::new(sqlx::Error::PoolTimedOut);
+                *last = Last { number, failed: Some((Instant::now(), why)) };
+            }
             Err(_) => {}
         }
         tried

@@ -99,7 +99,7 @@ impl Fault {
             Self::Late | Self::Sql(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) => true,
             // A pooler says by class 08 that it has lost the server.
             _ => self.has_code(|code| {
-                matches!(code, "57P01" | "57P02" | "57P03" | "25P03" | "40003")
+                matches!(code, "57P01" | "57P02" | "57P03" | "57P05" | "25P03" | "25P04" | "40003")
                     || code.starts_with("08")
             }),
         }

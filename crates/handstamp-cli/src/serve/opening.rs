@@ -114,7 +114,13 @@ pub(crate) async fn open_unheard(
         settings,
         public_url: url,
     };
-    let service = Service::open(foundation).await.map_err(|error| cannot_start(&error))?;
+    let service = match Service::open(foundation).await {
+        Ok(service) => service,
+        Err(error) => {
+            place.leave().await;
+            return Err(cannot_start(&error));
+        }
+    };
     Ok(Unheard { service, sessions, place })
 }
 

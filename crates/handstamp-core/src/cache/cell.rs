@@ -59,7 +59,12 @@ impl HeadCell {
     /// allowed. Answers whether that is news. Where the epoch of the same version is another, the one
     /// that is held was lost.
     pub(super) fn hear(&self, version: u64, epoch: u64) -> bool {
-        let held = self.head.write().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.head.write().unwrap_or_else(PoisonError::into_inner);
+        if version < held.version && epoch > held.epoch {
+            // The one that is held was lost as well: whatever is loaded next counts.
+            Arc::make_mut(&mut held).version = 0;
+            self.heard.store(version, Ordering::Relaxed);
+        }
         self.heard.fetch_max(version, Ordering::Relaxed);
         let is_other = version == held.version && epoch != held.epoch;
         let is_news = version > held.version || is_other;

@@ -67,27 +67,36 @@ impl Session {
 async fn wait(engine: &Engine, id: crate::id::SessionId, watching: &Watching) -> Ending {
     let mut is_unanswered = false;
     loop {
-        let pause = match engine.fetch(id).await {
-            Ok(None) => return Ending::Gone,
-            Ok(Some(cached)) => match engine.standing(&cached) {
-                Standing::Live => {
-                    is_unanswered = false;
-                    until_due(engine, &cached)
-                }
-                Standing::Suspended => return Ending::Suspended,
-                Standing::Over { ended, .. } => {
-                    return Ending::Ended { reason: ended.reason, at: ended.at };
+        // Memory may say yes for as long as it is trusted, as it does for a check.
+        let held = engine.coherence.trusted(&id);
+        let held = held.filter(|(held, now)| engine.is_live_at(held, *now));
+        let pause = match held {
+            Some((held, _)) => {
+                is_unanswered = false;
+                until_due(engine, &held)
+            }
+            None => match engine.fetch(id).await {
+                Ok(None) => return Ending::Gone,
+                Ok(Some(cached)) => match engine.standing(&cached) {
+                    Standing::Live => {
+                        is_unanswered = false;
+                        until_due(engine, &cached)
+                    }
+                    Standing::Suspended => return Ending::Suspended,
+                    Standing::Over { ended, .. } => {
+                        return Ending::Ended { reason: ended.reason, at: ended.at };
+                    }
+                },
+                // Where nobody else can have ended it, a store out of reach ends nothing.
+                Err(error) => {
+                    tracing::warn!(%error, "cannot look whether a session has ended");
+                    if is_unanswered && engine.coherence.is_shared() {
+                        return Ending::Unconfirmed;
+                    }
+                    is_unanswered = true;
+                    ONCE_MORE
                 }
             },
-            // Where nobody else can have ended it, a store out of reach ends nothing.
-            Err(error) => {
-                tracing::warn!(%error, "cannot look whether a session has ended");
-                if is_unanswered && engine.coherence.is_shared() {
-                    return Ending::Unconfirmed;
-                }
-                is_unanswered = true;
-                ONCE_MORE
-            }
         };
         tokio::select! {
             () = watching.woken() => {}

@@ -41,6 +41,28 @@ async fn a_way_that_is_cut_is_tried_by_one_for_all_and_whoever_asks_afterwards_i
     }
 }
 
+/// A server that takes connections and says nothing costs whoever asks one wait, however many ask.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_nothing_answers_all_who_ask_share_a_wait() {
+    let database = Database::new().await;
+    let proxy = Proxy::before(shared_folder());
+    let builder = PostgresStore::builder(&proxy.url(&database.url()));
+    let builder = builder.connections(4).patience(Duration::from_secs(1));
+    let store = Arc::new(builder.open().await.unwrap());
+    proxy.loses(Loses::Way);
+    store.load(&[]).await.expect_err("the way is cut");
+    proxy.loses(Loses::Silence);
+    let begun = Instant::now();
+    let asks = (0..ASKERS).map(|_| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.load(&[]).await.map(drop) })
+    });
+    for ask in asks.collect::<Vec<_>>() {
+        ask.await.unwrap().expect_err("nothing answers");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+}
+
 /// Asks ten times, and is told each time that there is no answer.
 async fn ask(store: Arc<PostgresStore>) {
     for _ in 0..10 {

@@ -51,7 +51,9 @@ struct Behind {
 impl Behind {
     async fn new() -> Self {
         let database = Database::new().await;
-        let store = Arc::new(database.open().await);
+        // What waits for a row waits until the test lets go.
+        let builder = database.builder().patience(Duration::from_secs(60));
+        let store = Arc::new(builder.open().await.unwrap());
         let world = World::of(Arc::clone(&store) as Arc<dyn SessionStore>);
         let (live, ended) = (begin(&world).await, begin(&world).await);
         let ended = world.end_at(&ended, at(1)).await;
@@ -208,9 +210,13 @@ async fn waits(database: &Database, kind: &str) {
         "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
          AND wait_event = '{kind}'"
     );
-    while database.count(&waiting).await == 0 {
+    for _ in 0..6000 {
+        if database.count(&waiting).await > 0 {
+            return;
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    panic!("nobody waits for {kind}");
 }
 
 /// A check is answered from what the node holds for as long as its lease lasts, and from a store that
