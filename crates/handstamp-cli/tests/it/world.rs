@@ -142,22 +142,11 @@ impl World {
         process.wait().unwrap();
     }
 
-    /// Starts the program, and kills it after so long.
-    pub(crate) fn kill(&self, arguments: &[&str], span: Duration) {
+    /// Starts the program, and kills it after so long; answers whether it was still at work.
+    pub(crate) fn kill(&self, arguments: &[&str], span: Duration) -> bool {
         let mut command = self.command(arguments);
         let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(span);
-        process.kill().unwrap();
-        process.wait().unwrap();
-    }
-
-    /// Starts the program, and kills it as soon as it is time; answers whether it was still running.
-    pub(crate) fn kill_when(&self, arguments: &[&str], is_time: impl Fn() -> bool) -> bool {
-        let mut command = self.command(arguments);
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while process.try_wait().unwrap().is_none() && !is_time() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
         process.kill().unwrap();
         process.wait().unwrap().code().is_none()
     }
