@@ -135,11 +135,7 @@ impl World {
 
     /// Starts `handstamp serve`, and kills it after so long, whether it is ready by then or not.
     pub(crate) fn kill_after(&self, span: Duration) {
-        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        std::thread::sleep(span);
-        process.kill().unwrap();
-        process.wait().unwrap();
+        self.kill(&["serve", "--listen", "127.0.0.1:0"], span);
     }
 
     /// Starts the program, and kills it after so long; answers whether it was still at work.

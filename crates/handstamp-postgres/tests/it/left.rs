@@ -19,6 +19,8 @@ use handstamp_core::{KeyRing, SessionConfig, SessionError, SessionManager};
 use handstamp_postgres::testing::Database;
 use handstamp_postgres::{PostgresContent, PostgresError, PostgresStore};
 
+use crate::tables::of_the_first_version;
+
 const COPY: u128 = 7;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -245,21 +247,10 @@ async fn a_node_that_was_left_behind_takes_no_session_beyond_its_lease() {
 /// A database that was left by a version that knew of no such column is still left once it is brought up.
 #[tokio::test]
 async fn a_store_that_was_left_before_it_was_brought_up_is_left_afterwards() {
-    let database = Database::empty().await;
-    let first = include_str!("../../src/schema/v1.sql");
-    database
-        .run(&format!(
-            "CREATE SCHEMA handstamp;
-             CREATE TABLE handstamp.versions
-                 (version BIGINT PRIMARY KEY, done_at TIMESTAMPTZ NOT NULL DEFAULT now());
-             {first};
-             INSERT INTO handstamp.versions (version) VALUES (1);
-             INSERT INTO handstamp.deployment (epoch, partition_key)
-                 VALUES (0, decode(repeat('07', 32), 'hex'));
-             INSERT INTO handstamp.ledger VALUES ('store', 'standing', 1, '{}')",
-            Standing::Left(COPY).to_text().unwrap()
-        ))
-        .await;
+    let database = of_the_first_version().await;
+    let left = Standing::Left(COPY).to_text().unwrap();
+    let mark = format!("INSERT INTO handstamp.ledger VALUES ('store', 'standing', 1, '{left}')");
+    database.run(&mark).await;
     let refused = database.builder().open().await.expect_err("it was left");
     assert!(matches!(refused, PostgresError::Left), "{refused:?}");
 }

@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
 
 /// A database with the schema of the first version, and a user of epoch 4 in a deployment of epoch 3.
-async fn of_the_first_version() -> Database {
+pub(crate) async fn of_the_first_version() -> Database {
     let database = Database::empty().await;
     let first = include_str!("../../src/schema/v1.sql");
     database
